@@ -1,0 +1,76 @@
+/**
+ * Errors the outside can cause. A broken promise inside the program is an `assert`, not one of these.
+ *
+ * `code` is public API: it is logged, it crosses the wire, and `docs/errors.md` lists it with cause and remedy (a test
+ * compares both ways). `message` and `cause` stay on this machine, because a detailed refusal is a gift to whoever is
+ * probing us.
+ *
+ * @module
+ */
+
+/** Every code, with what causes it and what to do. `docs/errors.md` is generated from this table. */
+export const errorCatalogue = {
+  'capture/not-found': ['The capture file does not exist.', 'Check the path.'],
+  'capture/not-a-file': ['The path is a directory or a device, not a capture file.', 'Name a pcap or pcapng file.'],
+  'capture/empty': ['The capture file has no bytes.', 'Capture again; an interrupted writer leaves such files.'],
+  'capture/not-a-capture': [
+    'The file starts with neither a pcap nor a pcapng magic number.',
+    'Name a pcap or pcapng file (gzip is fine).',
+  ],
+  'capture/unreadable': ['The file could not be read.', 'Check its permissions and the disk.'],
+  'capture/corrupt-gzip': ['The gzip stream is damaged.', 'Decompress it by hand to see what is left, or copy it again.'],
+  'capture/unsupported-link-type': [
+    'The capture uses a link type that is not decoded.',
+    'Capture on an Ethernet interface, or convert the file.',
+  ],
+  'config/invalid': ['The hierarchy or policy file has faults.', 'Each fault is listed with its line; mend them all.'],
+  'config/not-found': ['The hierarchy or policy file does not exist.', 'Check the path.'],
+  'config/unreadable': ['The hierarchy or policy file could not be read.', 'Check its permissions.'],
+  'document/malformed': ['A signed document is not a DSSE envelope of the expected kind.', 'Sign it again with `vedette keygen`.'],
+  'document/signature': ['A signed document has no valid signature of the expected key.', 'Use the document that this realm signed.'],
+  'document/expired': ['A signed document is past its expiry.', 'Sign a new one with `vedette keygen`.'],
+  'document/rolled-back': ['A signed document is older than one already seen.', 'Use the newest document.'],
+  'keys/missing': ['A host has no private keys where they are expected.', 'Run `vedette keygen` for this hierarchy and copy the key file of the host.'],
+  'keys/malformed': ['A key file is not what `vedette keygen` writes.', 'Copy the key file again.'],
+  'keys/not-in-roster': ['The roster does not list this host, or lists other keys for it.', 'Use the roster and key file of the same `vedette keygen` run.'],
+  'keys/weak': ['A public key is of small order or not canonical.', 'Make new keys; never accept this one.'],
+  'message/malformed': ['A message from a peer has the wrong shape.', 'Both sides must run compatible versions.'],
+  'message/too-large': ['A message is over its size limit.', 'This is a fault in vedette: report it.'],
+  'noise/decrypt': ['A ciphertext failed its authentication.', 'The peer or the network altered it; a new handshake follows by itself.'],
+  'noise/invalid': ['The Noise protocol name, key or pre-shared key does not fit the pattern.', 'Compare with the Noise specification.'],
+  'noise/message-too-long': ['A Noise message is longer than 65 535 bytes.', 'Send less at once.'],
+  'noise/message-too-short': ['A Noise handshake message is shorter than its tokens.', 'The peer speaks another pattern.'],
+  'noise/nonce-exhausted': ['A cipher state used its last nonce.', 'Make a new handshake.'],
+  'noise/out-of-turn': ['A handshake message was written or read out of turn.', 'Follow the pattern.'],
+  'storage/failed': ['The storage could not be opened, or a write did not become durable.', 'Check the disk: space, permissions, health.'],
+  'storage/closed': ['The storage was used after it was closed.', 'This is a fault in vedette: report it.'],
+  'switch/refused': ['The switch refused a rule.', 'Read the reason in the receipt.'],
+  'transport/closed': ['The transport was used after it was closed.', 'Start the host again.'],
+  'transport/unavailable': ['The broker cannot be reached.', 'Start it, or check `transport.servers` in the hierarchy file.'],
+  'host/worker-failed': ['The packet worker stopped.', 'The host reports it and goes blind; restart it and report the cause.'],
+  'program/missing': ['A program that was asked for is not installed.', 'Install it as the message says.'],
+} as const satisfies Record<string, readonly [cause: string, remedy: string]>;
+
+/** A stable name of something the outside did wrong. */
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** An error that the outside caused: a bad file, a bad peer, a broken world. Says what happened, why, and what to do. */
+export class VedetteError extends Error {
+  override readonly name = 'VedetteError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message}`, options);
+    this.code = code;
+  }
+
+  /** What a remote peer may learn: the code, and nothing else. */
+  toWire(): { readonly code: ErrorCode } {
+    return { code: this.code };
+  }
+}
+
+/** Stops the actor on a broken invariant of our own. Never used on input: input is allowed to be wrong. */
+export function assert(condition: boolean, invariant: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${invariant}`);
+}

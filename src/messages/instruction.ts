@@ -1,0 +1,92 @@
+/**
+ * Instructions: signed, fenced, expiring orders to enforcement points; and the receipts that come back.
+ *
+ * @module
+ */
+import type { ItemId } from './finding.ts';
+
+/** What a switch may be told to do. Words of OpenC2 where it has them. */
+export const actions = ['deny', 'rate-limit'] as const;
+export type ActionKind = (typeof actions)[number];
+export type Action =
+  /** Drop the target's packets. */
+  | { readonly kind: 'deny' }
+  /** Let at most this many of the target's packets per second through. */
+  | { readonly kind: 'rate-limit'; readonly packetsPerSecondMax: number };
+
+/** Whose packets. Absent fields match everything; at least one address is present. OpenC2 `ipv4_connection` in small. */
+export interface Target {
+  /** Address or CIDR network, IPv4 or IPv6, in canonical text. */
+  readonly source?: string;
+  readonly destination?: string;
+  readonly protocol?: 'tcp' | 'udp' | 'icmp';
+  readonly destinationPort?: number;
+  /** Only packets that open a connection (TCP SYN without ACK). */
+  readonly openingOnly?: boolean;
+}
+
+/** Order of authority at one subsystem: lexicographic. A host obeys only what is above the highest it has stored. */
+export interface Fence {
+  /** Roster version. */
+  readonly epoch: number;
+  /** Term of the nominee. */
+  readonly term: number;
+  /** Order number within the term, from 1. */
+  readonly order: number;
+}
+
+export interface Reason {
+  /** Incident id: the same for every instruction that answers the same cause. */
+  readonly incident: string;
+  readonly heuristic: string;
+  readonly explain: string;
+}
+
+export interface Instruction {
+  /** Unique; derived from issuer and fence. */
+  readonly id: string;
+  readonly realm: string;
+  /** The subsystem whose nominee issued it; all hosts below it are its scope. For a local decision: the host's own id. */
+  readonly authority: string;
+  /** Host id of the issuer, whose key signs. */
+  readonly issuer: string;
+  readonly fence: Fence;
+  readonly action: Action;
+  readonly target: Target;
+  readonly reason: Reason;
+  /** Wall time, ms since the Unix epoch. */
+  readonly issuedAtMs: number;
+  /** Wall time after which it must not be applied and no longer holds. */
+  readonly expiresAtMs: number;
+}
+
+/** The exact bytes that were signed, and by whom. The instruction is parsed only after the signature holds. */
+export interface SignedInstruction {
+  readonly payload: Uint8Array;
+  readonly signer: string;
+  /** Ed25519, 64 bytes, over SHA-256("vedette/1/instruction" ‖ 0x00 ‖ payload). */
+  readonly signature: Uint8Array;
+}
+
+export const receiptStates = ['accepted', 'applied', 'refused', 'removed', 'expired', 'failed'] as const;
+export type ReceiptState = (typeof receiptStates)[number];
+
+/** What one enforcement point did with one instruction. The newest state of a host for an id counts. */
+export interface Receipt {
+  readonly instruction: string;
+  /** Host id of the enforcement point. */
+  readonly host: string;
+  readonly state: ReceiptState;
+  /** Why: a stable code for `refused` and `failed` (`protected`, `fenced`, `expired` …), otherwise empty. */
+  readonly reason: string;
+  /** Kind of the switch, and whether traffic is really changed. */
+  readonly switchKind: string;
+  readonly enforced: boolean;
+  /** The exact commands of the switch. */
+  readonly lines: readonly string[];
+  /** Wall time at the host, ms since the Unix epoch. */
+  readonly atMs: number;
+  readonly expiresAtMs: number;
+}
+
+export type { ItemId };

@@ -1,0 +1,55 @@
+/**
+ * The packet path of one host: capture → decode → flow → heuristics, running off the event loop that carries the mesh
+ * (a worker thread), or inline in simulations and tests. Only evidence, findings and counters cross this port.
+ *
+ * @module
+ */
+import type { VedetteError } from '../errors.ts';
+import type { Evidence } from '../messages/evidence.ts';
+import type { Assessment } from '../messages/finding.ts';
+
+/** Everything a packet path counted so far. All are totals since the start. */
+export interface PathCounters {
+  readonly packets: number;
+  readonly bytes: number;
+  /** Flows seen, live ones included. */
+  readonly flows: number;
+  /** Packets that could not be read to the end, by reason (`ipv4/truncated` …). */
+  readonly malformed: Readonly<Record<string, number>>;
+  /** What a bounded table let go, by table (`flow`, `address-scan` …). */
+  readonly evicted: Readonly<Record<string, number>>;
+  /** Packets that were read but not looked at, by reason (`arp`, `not-ip`, `not-watched` …). */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+export type PathEvent =
+  /** Evidence at or above its reporting step. Always the whole value of each (heuristic, key, pane). */
+  | { readonly type: 'path.evidence'; readonly evidence: readonly Evidence[] }
+  /** A threshold crossed on this host alone. */
+  | { readonly type: 'path.assessed'; readonly assessments: readonly Assessment[] }
+  /** `fraction` of the source read, 0 to 1, or undefined where the end is not known. `packetTimeMs` is the newest packet's. */
+  | {
+      readonly type: 'path.progressed';
+      readonly counters: PathCounters;
+      readonly fraction: number | undefined;
+      readonly packetTimeMs: number;
+    }
+  /** The source ended and every open window was decided. `truncated`: the file ends inside a record. */
+  | { readonly type: 'path.ended'; readonly counters: PathCounters; readonly truncated: boolean }
+  /** The path stopped for a reason outside of it; everything read before was reported. */
+  | { readonly type: 'path.failed'; readonly error: VedetteError };
+
+export interface PacketPath {
+  /** Starts reading. Events come in order, later, never inside this call. May be called once. */
+  start(onEvent: (event: PathEvent) => void): void;
+  /**
+   * Hands one frame in (embedding). Copied before returning. `false`: the queue is full; the frame was dropped and
+   * counted. Only meaningful for a path whose source is `frames`.
+   *
+   * @param timestampMs - Capture time, milliseconds since the Unix epoch, with fraction.
+   */
+  frame(bytes: Uint8Array, timestampMs: number): boolean;
+  /** No more frames follow: decide the open windows, then emit `path.ended`. */
+  end(): void;
+  close(): Promise<void>;
+}

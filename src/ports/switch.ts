@@ -1,0 +1,34 @@
+/**
+ * The enforcement point of one server: its virtual switch or interface. nftables, Open vSwitch, a callback of the
+ * embedding program and the dry run are all of this shape.
+ *
+ * @module
+ */
+import type { Action, Target } from '../messages/instruction.ts';
+
+/** What a switch is asked to hold. */
+export interface SwitchRule {
+  /** Equal to the instruction's id; names the rule for removal. */
+  readonly id: string;
+  readonly action: Action;
+  readonly target: Target;
+  /** How long the switch itself keeps the rule, so that it ends even if every process is dead. */
+  readonly timeoutMs: number;
+}
+
+/** `lines` are the exact commands or flows, as the switch's own tools would take them. */
+export type SwitchOutcome =
+  | { readonly ok: true; readonly lines: readonly string[] }
+  | { readonly ok: false; readonly reason: string };
+
+export interface Switch {
+  /** For people and receipts: `nftables`, `dry-run nftables`, `callback`. */
+  readonly kind: string;
+  /** True where `apply` changes real traffic. False for the dry run. */
+  readonly enforces: boolean;
+  /** Adds a rule, or replaces the rule of the same id. The answer comes later, never inside this call. */
+  apply(rule: SwitchRule, onOutcome: (outcome: SwitchOutcome) => void): void;
+  /** Removes a rule; removing what is not there is fine. */
+  remove(ruleId: string, onOutcome: (outcome: SwitchOutcome) => void): void;
+  close(): Promise<void>;
+}
