@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ItemId } from './finding.ts';
 
 /** What a switch may be told to do. Words of OpenC2 where it has them. */
 export const actions = ['deny', 'rate-limit'] as const;
@@ -88,5 +87,3 @@ export interface Receipt {
   readonly atMs: number;
   readonly expiresAtMs: number;
 }
-
-export type { ItemId };

@@ -1,0 +1,308 @@
+/**
+ * The positional forms of the values in this room, and the checks on the way in. Every field has a bound; a form is an
+ * array in the order given here, because arrays are small and leave no key order to disagree about.
+ *
+ * @module
+ */
+import { z } from 'zod';
+import {
+  distinctExactMax,
+  distinctHashBytes,
+  type Evidence,
+  sampleLengthMax,
+  samplesMax,
+  sketchPrecision,
+} from './evidence.ts';
+import { type Finding, type ItemId, severities } from './finding.ts';
+import { actions, type Instruction, type Receipt, receiptStates, type Target } from './instruction.ts';
+import { type Packed, pack, unpack } from './packed.ts';
+
+/** Host, subsystem and realm ids. */
+export const idPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+/** Most origins in one piece of evidence. */
+export const originsMax = 4_096;
+
+export const id = z.string().regex(idPattern);
+export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const timeMs = z.number().min(0).max(8.64e15);
+export const bytes = (min: number, max: number) =>
+  z.instanceof(Uint8Array).refine((value) => value.length >= min && value.length <= max);
+export const text = (max: number) => z.string().max(max);
+
+const distinct = z.union([
+  z
+    .tuple([z.literal(0), bytes(0, distinctExactMax * distinctHashBytes)])
+    .refine(([, hashes]) => isSortedSet(hashes))
+    .transform(([, hashes]) => ({ kind: 'exact' as const, hashes })),
+  z
+    .tuple([z.literal(1), bytes(2 ** sketchPrecision, 2 ** sketchPrecision)])
+    .refine(([, registers]) => registers.every((rank) => rank <= 64))
+    .transform(([, registers]) => ({ kind: 'sketch' as const, registers })),
+]);
+
+function isSortedSet(hashes: Uint8Array): boolean {
+  if (hashes.length % distinctHashBytes !== 0) return false;
+  for (let at = distinctHashBytes; at < hashes.length; at += distinctHashBytes) {
+    let order = 0;
+    for (let byte = 0; byte < distinctHashBytes && order === 0; byte += 1) {
+      order = (hashes[at + byte] ?? 0) - (hashes[at - distinctHashBytes + byte] ?? 0);
+    }
+    if (order <= 0) return false;
+  }
+  return true;
+}
+
+export const evidenceForm = z
+  .tuple([
+    text(64),
+    text(256),
+    timeMs,
+    timeMs,
+    timeMs,
+    z.array(z.tuple([id, z.array(count).max(8)])).max(originsMax),
+    z.array(distinct).max(4),
+    z.array(z.tuple([z.string().regex(/^[0-9a-f]{16}$/), text(sampleLengthMax)])).max(samplesMax),
+  ])
+  .transform(
+    ([heuristic, key, paneStartMs, firstMs, lastMs, counts, sets, samples]): Evidence => ({
+      heuristic,
+      key,
+      paneStartMs,
+      firstMs,
+      lastMs,
+      counts: new Map(counts),
+      distinct: sets,
+      samples: samples.map(([hash, sample]) => ({ hash, text: sample })),
+    }),
+  );
+
+export const packEvidence = (evidence: Evidence): Packed => [
+  evidence.heuristic,
+  evidence.key,
+  evidence.paneStartMs,
+  evidence.firstMs,
+  evidence.lastMs,
+  [...evidence.counts].map(([origin, totals]) => [origin, [...totals]]),
+  evidence.distinct.map((set) => (set.kind === 'exact' ? [0, set.hashes] : [1, set.registers])),
+  evidence.samples.map((sample) => [sample.hash, sample.text]),
+];
+
+const severityForm = z
+  .int()
+  .min(0)
+  .max(severities.length - 1)
+  .transform((index) => severities[index] ?? 'info');
+
+const pairs = <Value extends z.ZodType>(value: Value) => z.array(z.tuple([text(64), value])).max(16);
+
+export const findingForm = z
+  .tuple([
+    text(64),
+    text(16),
+    severityForm,
+    z.number().min(0).max(1),
+    pairs(z.union([text(128), z.number()])),
+    pairs(z.number()),
+    timeMs,
+    timeMs,
+    z.array(text(sampleLengthMax)).max(samplesMax),
+    z.array(id).max(originsMax),
+    text(1_024),
+    z.union([id, z.null()]),
+    timeMs,
+    z.array(text(64)).max(16),
+  ])
+  .transform(
+    ([
+      heuristic,
+      attack,
+      severity,
+      confidence,
+      key,
+      counts,
+      firstMs,
+      lastMs,
+      samples,
+      origins,
+      explain,
+      subsystem,
+      at,
+      given,
+    ]): Finding => ({
+      heuristic,
+      attack,
+      severity,
+      confidence,
+      key: Object.fromEntries(key),
+      counts: Object.fromEntries(counts),
+      firstMs,
+      lastMs,
+      samples,
+      origins,
+      explain,
+      subsystem: subsystem ?? undefined,
+      assessedAtMs: at,
+      instructions: given,
+    }),
+  );
+
+export const packFinding = (finding: Finding): Packed => [
+  finding.heuristic,
+  finding.attack,
+  severities.indexOf(finding.severity),
+  finding.confidence,
+  Object.entries(finding.key),
+  Object.entries(finding.counts),
+  finding.firstMs,
+  finding.lastMs,
+  [...finding.samples],
+  [...finding.origins],
+  finding.explain,
+  finding.subsystem ?? null,
+  finding.assessedAtMs,
+  [...finding.instructions],
+];
+
+export const itemIdForm = z
+  .tuple([id, count, count])
+  .transform(([origin, incarnation, sequence]): ItemId => ({ origin, incarnation, sequence }));
+
+export const packItemId = (item: ItemId): Packed => [item.origin, item.incarnation, item.sequence];
+
+export const receiptForm = z
+  .tuple([
+    text(64),
+    id,
+    z.enum(receiptStates),
+    text(256),
+    text(64),
+    z.boolean(),
+    z.array(text(1_024)).max(64),
+    timeMs,
+    timeMs,
+  ])
+  .transform(
+    ([instruction, host, state, reason, switchKind, enforced, lines, atMs, expiresAtMs]): Receipt => ({
+      instruction,
+      host,
+      state,
+      reason,
+      switchKind,
+      enforced,
+      lines,
+      atMs,
+      expiresAtMs,
+    }),
+  );
+
+export const packReceipt = (receipt: Receipt): Packed => [
+  receipt.instruction,
+  receipt.host,
+  receipt.state,
+  receipt.reason,
+  receipt.switchKind,
+  receipt.enforced,
+  [...receipt.lines],
+  receipt.atMs,
+  receipt.expiresAtMs,
+];
+
+const actionForm = z.union([
+  z.tuple([z.literal(actions[0])]).transform(([kind]) => ({ kind })),
+  z
+    .tuple([z.literal(actions[1]), z.int().min(1).max(1_000_000_000)])
+    .transform(([kind, packetsPerSecondMax]) => ({ kind, packetsPerSecondMax })),
+]);
+
+const optional = <Form extends z.ZodType>(form: Form) => z.union([form, z.null()]);
+
+const targetForm = z
+  .tuple([
+    optional(text(64)),
+    optional(text(64)),
+    optional(z.enum(['tcp', 'udp', 'icmp'])),
+    optional(z.int().min(0).max(65_535)),
+    z.boolean(),
+  ])
+  .refine(([source, destination]) => source !== null || destination !== null)
+  .transform(
+    ([source, destination, protocol, destinationPort, openingOnly]): Target => ({
+      ...(source !== null && { source }),
+      ...(destination !== null && { destination }),
+      ...(protocol !== null && { protocol }),
+      ...(destinationPort !== null && { destinationPort }),
+      ...(openingOnly && { openingOnly }),
+    }),
+  );
+
+const packTarget = (target: Target): Packed => [
+  target.source ?? null,
+  target.destination ?? null,
+  target.protocol ?? null,
+  target.destinationPort ?? null,
+  target.openingOnly ?? false,
+];
+
+export const actionAndTargetForm = z.tuple([actionForm, targetForm]);
+
+export const packActionAndTarget = (action: Instruction['action'], target: Target): Packed => [
+  action.kind === 'deny' ? [action.kind] : [action.kind, action.packetsPerSecondMax],
+  packTarget(target),
+];
+
+const instructionForm = z
+  .tuple([
+    text(64),
+    id,
+    id,
+    id,
+    z.tuple([count, count, count]),
+    actionAndTargetForm,
+    z.tuple([text(256), text(64), text(1_024)]),
+    timeMs,
+    timeMs,
+  ])
+  .transform(
+    ([
+      name,
+      realm,
+      authority,
+      issuer,
+      [epoch, term, order],
+      [action, target],
+      [incident, heuristic, explain],
+      issuedAtMs,
+      expiresAtMs,
+    ]): Instruction => ({
+      id: name,
+      realm,
+      authority,
+      issuer,
+      fence: { epoch, term, order },
+      action,
+      target,
+      reason: { incident, heuristic, explain },
+      issuedAtMs,
+      expiresAtMs,
+    }),
+  );
+
+/** The bytes that are signed. */
+export const encodeInstruction = (instruction: Instruction): Uint8Array =>
+  pack([
+    instruction.id,
+    instruction.realm,
+    instruction.authority,
+    instruction.issuer,
+    [instruction.fence.epoch, instruction.fence.term, instruction.fence.order],
+    packActionAndTarget(instruction.action, instruction.target),
+    [instruction.reason.incident, instruction.reason.heuristic, instruction.reason.explain],
+    instruction.issuedAtMs,
+    instruction.expiresAtMs,
+  ]);
+
+/** The instruction in signed bytes, or undefined where they hold none. Call only after the signature was checked. */
+export function decodeInstruction(payload: Uint8Array): Instruction | undefined {
+  const parsed = instructionForm.safeParse(unpack(payload));
+  return parsed.success ? parsed.data : undefined;
+}
