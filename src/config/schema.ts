@@ -1,0 +1,184 @@
+/**
+ * The hierarchy file: the one description of a realm. From this schema come the types, the validation, the JSON Schema that
+ * editors read (`config/vedette.schema.json`) and the reference page (`docs/hierarchy-file.md`). What one value says about
+ * another (a parent that exists, one top, no cycle) is in `semantics.ts`.
+ *
+ * @module
+ */
+import { z } from 'zod';
+import { type Policy, PolicySchema } from './policy-schema.ts';
+import { withoutDefaults } from './without-defaults.ts';
+
+/** Longest hierarchy or policy file, in bytes of UTF-8. */
+export const fileBytesMax = 4 * 1024 * 1024;
+export const hostsMax = 100_000;
+export const subsystemsMax = 100_000;
+/** Most levels of subsystems, the top counted. */
+export const levelsMax = 32;
+
+const pathText = z.string().min(1).max(4096);
+
+const id = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+    error: ({ input }) => `found '${String(input)}'; allowed: 1 to 63 of a-z, 0-9 and '-', not at the ends`,
+  })
+  .describe(
+    '1 to 63 of a-z, 0-9 and `-`, not at the ends. Hosts, subsystems and the remediation server share one name space.',
+  );
+
+const transport = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('in-process') }).describe('All hosts in one process.'),
+    z
+      .strictObject({
+        kind: z.literal('nats'),
+        servers: z
+          .array(
+            z
+              .string()
+              .max(512)
+              .regex(/^(nats|tls):\/\/[^\s/@]+$/, {
+                error: ({ input }) =>
+                  `found '${String(input)}'; allowed: nats://host:port or tls://host:port, without a password`,
+              }),
+          )
+          .min(1)
+          .max(64)
+          .describe('Brokers, `nats://host:port` or `tls://host:port`.'),
+        credentialsFile: pathText.exactOptional().describe('File with NATS credentials (`.creds`).'),
+        tls: z
+          .strictObject({
+            caFile: pathText.exactOptional().describe('Certificate authority, PEM.'),
+            certFile: pathText.exactOptional().describe('Own certificate, PEM.'),
+            keyFile: pathText.exactOptional().describe('Key of the own certificate, PEM.'),
+          })
+          .exactOptional()
+          .describe('TLS towards the broker.'),
+      })
+      .describe('Hosts in processes of their own, joined by a NATS broker that need not be trusted.'),
+  ])
+  .describe('What carries messages between hosts.');
+
+const storage = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('memory') }).describe('Nothing survives the process.'),
+    z
+      .strictObject({
+        kind: z.literal('lmdb'),
+        directory: pathText.describe('Where each host keeps a folder of its own; made if it does not exist.'),
+      })
+      .describe('Durable before it answers.'),
+  ])
+  .describe('Where a host keeps what must survive a crash.');
+
+const source = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({ kind: z.literal('capture'), file: pathText.describe('A pcap or pcapng file.') })
+      .describe('Reads a capture file.'),
+    z.strictObject({ kind: z.literal('frames') }).describe('The embedding program hands in frames.'),
+    z.strictObject({ kind: z.literal('none') }).describe('Sees no packets; may be a nominee all the same.'),
+  ])
+  .describe('Where the packets of a host come from.');
+
+const switchSchema = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({
+        kind: z.literal('dry-run'),
+        dialect: z.enum(['nftables']).default('nftables').describe('Whose commands are printed.'),
+        family: z.enum(['bridge', 'inet']).default('bridge').describe('The nftables family the rules are written for.'),
+      })
+      .describe('Says exactly what would be done, and does nothing.'),
+    z.strictObject({ kind: z.literal('callback') }).describe('The embedding program enforces.'),
+  ])
+  .describe('What enforces instructions on a host.');
+
+const liveness = z
+  .strictObject({
+    heartbeatMs: z.int().min(10).max(60_000).default(500).describe('Time between two signs of life. Milliseconds.'),
+    suspectMs: z
+      .int()
+      .min(40)
+      .max(3_600_000)
+      .default(2000)
+      .describe('Silence after which a host is suspected to be dead; at least four heartbeats. Milliseconds.'),
+  })
+  .describe('How hosts notice that another is gone.');
+
+const remediation = z
+  .strictObject({ id: id.default('remediation') })
+  .describe('The remediation server: a member of the realm, of no subsystem. Leave it out to have none.');
+
+const subsystem = z
+  .strictObject({
+    id,
+    parent: id.exactOptional().describe('The subsystem above; exactly one subsystem, the top, has none.'),
+    eligible: z
+      .array(id)
+      .min(1)
+      .max(hostsMax)
+      .exactOptional()
+      .describe(
+        'For subsystems with children: the hosts from below that may become nominee, in rank order. Default: all hosts below, taken in turn from each child.',
+      ),
+  })
+  .describe('A group of hosts and subsystems with one nominee.');
+
+/** Overrides of the realm's policy: the same shape, where nothing has a default. */
+export const PolicyOverridesSchema = withoutDefaults(PolicySchema);
+
+const host = z
+  .strictObject({
+    id,
+    subsystem: id.describe('The subsystem that the host belongs to.'),
+    source: source.default({ kind: 'none' }),
+    switch: switchSchema.default({ kind: 'dry-run', dialect: 'nftables', family: 'bridge' }),
+    policy: PolicyOverridesSchema.exactOptional().describe(
+      "What this host's policy has other than the realm's: objects are merged, lists are replaced.",
+    ),
+  })
+  .describe('One server. The order of hosts is their rank order within a subsystem.');
+
+export const HierarchySchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this file format.'),
+    realm: id.describe('Name of the whole. 1 to 63 of a-z, 0-9 and `-`, not at the ends.'),
+    transport: transport.default({ kind: 'in-process' }),
+    storage: storage.default({ kind: 'memory' }),
+    keys: pathText.default('./keys').describe('Directory that `vedette keygen` writes, relative to this file.'),
+    remediation: remediation.exactOptional(),
+    liveness: liveness.prefault({}),
+    subsystems: z.array(subsystem).min(1).max(subsystemsMax).describe('The tree of subsystems.'),
+    hosts: z.array(host).min(1).max(hostsMax).describe('The servers.'),
+    policy: PolicyOverridesSchema.prefault({}).describe(
+      'The policy of the realm. Defaults stand in the section Policy.',
+    ),
+  })
+  .describe('A vedette hierarchy file.');
+
+/** What a person writes. */
+export type HierarchyInput = z.input<typeof HierarchySchema>;
+
+/** What the schema makes of it, policies not yet merged. */
+export type HierarchyParsed = z.output<typeof HierarchySchema>;
+
+export type TransportConfig = HierarchyParsed['transport'];
+export type StorageConfig = HierarchyParsed['storage'];
+export type LivenessConfig = HierarchyParsed['liveness'];
+export type SubsystemConfig = HierarchyParsed['subsystems'][number];
+export type SourceConfig = HierarchyParsed['hosts'][number]['source'];
+export type SwitchConfig = HierarchyParsed['hosts'][number]['switch'];
+
+/** A host with its whole policy: defaults, then the realm's, then its own. */
+export type HostConfig = Omit<HierarchyParsed['hosts'][number], 'policy'> & { readonly policy: Policy };
+
+/** A hierarchy file with nothing missing. Paths are as written: relative to the folder of the file. */
+export type Hierarchy = Omit<HierarchyParsed, 'hosts' | 'policy'> & {
+  readonly hosts: readonly HostConfig[];
+  /** The realm's policy, for whoever is no host. */
+  readonly policy: Policy;
+};
+
+export type { Policy, PolicyInput } from './policy-schema.ts';
