@@ -18,6 +18,7 @@ export const errorCatalogue = {
     'Name a pcap or pcapng file (gzip is fine).',
   ],
   'capture/unreadable': ['The file could not be read.', 'Check its permissions and the disk.'],
+  'capture/unwritable': ['The capture file could not be written.', 'Check the directory, its permissions and the space on the disk.'],
   'capture/corrupt-gzip': ['The gzip stream is damaged.', 'Decompress it by hand to see what is left, or copy it again.'],
   'capture/unsupported-link-type': [
     'The capture uses a link type that is not decoded.',
