@@ -1,0 +1,15 @@
+/** The door of the room: what the rest of the program takes from the configuration. */
+export { type Fault, InvalidConfigError } from './faults.ts';
+export { parseHierarchy, parsePolicy } from './parse.ts';
+export { defaultPolicy } from './policy-schema.ts';
+export type {
+  Hierarchy,
+  HostConfig,
+  LivenessConfig,
+  Policy,
+  SourceConfig,
+  StorageConfig,
+  SubsystemConfig,
+  SwitchConfig,
+  TransportConfig,
+} from './schema.ts';

@@ -1,0 +1,66 @@
+import type { Policy, PolicyInput } from './policy-schema.ts';
+import type { Finding } from './tree-faults.ts';
+
+/** What the values of one whole policy say against each other. Paths start at the policy. */
+export function policyFaults({ heuristics, response }: Policy, hasRemediationServer: boolean): Finding[] {
+  const findings: Finding[] = [];
+  const thresholds = [
+    ['address-scan', 'destinationsMin', heuristics['address-scan'].destinationsMin],
+    ['port-scan', 'portsMin', heuristics['port-scan'].portsMin],
+    ['syn-flood', 'halfOpenMin', heuristics['syn-flood'].halfOpenMin],
+  ] as const;
+  for (const [heuristic, name, threshold] of thresholds) {
+    const { evidenceMin } = heuristics[heuristic];
+    if (evidenceMin <= threshold) continue;
+    findings.push({
+      path: ['heuristics', heuristic, 'evidenceMin'],
+      message: `found ${evidenceMin}, above ${name}, which is ${threshold}; allowed: at most ${threshold} (a fifth is usual)`,
+    });
+  }
+  if (response.ask === 'remediation-server' && !hasRemediationServer) {
+    findings.push({
+      path: ['response', 'ask'],
+      message: "found 'remediation-server', but the realm has none; allowed: nobody, or a section 'remediation'",
+    });
+  }
+  return findings;
+}
+
+/**
+ * One policy laid over another, as written: mappings are merged key by key, lists and single values are replaced. The short
+ * form of a response (`port-scan: report`) replaces its action only.
+ */
+export function mergePolicies(below: PolicyInput, above: PolicyInput): PolicyInput {
+  const merged = merge(below, above);
+  const byHeuristic = { below: below.response?.byHeuristic, above: above.response?.byHeuristic };
+  if (byHeuristic.below === undefined || byHeuristic.above === undefined) return merged;
+  return {
+    ...merged,
+    response: { ...merged.response, byHeuristic: merge(written(byHeuristic.below), written(byHeuristic.above)) },
+  };
+}
+
+type Responses = NonNullable<NonNullable<PolicyInput['response']>['byHeuristic']>;
+
+/** The long form of every response. */
+function written(responses: Responses): Responses {
+  const long: Responses = {};
+  for (const heuristic of ['address-scan', 'port-scan', 'syn-flood'] as const) {
+    const response = responses[heuristic];
+    if (response !== undefined) long[heuristic] = typeof response === 'string' ? { action: response } : response;
+  }
+  return long;
+}
+
+function merge<T extends object>(below: T, above: T): T {
+  const merged: T = { ...below, ...above };
+  for (const key of Object.keys(above)) {
+    const [low, high]: unknown[] = [Reflect.get(below, key), Reflect.get(above, key)];
+    if (isMapping(low) && isMapping(high)) Reflect.set(merged, key, merge(low, high));
+  }
+  return merged;
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

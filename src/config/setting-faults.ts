@@ -1,0 +1,68 @@
+/**
+ * What the settings of a hierarchy file say against each other. Works on what was written, part by part: a part that the
+ * schema refuses is left to the schema, the others are still compared.
+ *
+ * @module
+ */
+import { entry, valueAt } from './known-keys.ts';
+import { mergePolicies, policyFaults } from './policy-faults.ts';
+import { askDefault, type PolicyInput, resolvePolicy } from './policy-schema.ts';
+import { HierarchySchema, PolicyOverridesSchema } from './schema.ts';
+import type { Finding } from './tree-faults.ts';
+
+/** `value` is the whole file as plain values, of any shape. */
+export function settingFaults(value: unknown): Finding[] {
+  return [...livenessFaults(value), ...tlsFaults(value), ...policiesFaults(value)];
+}
+
+function livenessFaults(value: unknown): Finding[] {
+  const { success, data } = HierarchySchema.shape.liveness.safeParse(entry(value, 'liveness'));
+  if (!success || data.suspectMs >= 4 * data.heartbeatMs) return [];
+  const allowed = `found ${data.suspectMs}, less than four heartbeats of ${data.heartbeatMs}; allowed: at least ${4 * data.heartbeatMs}`;
+  return [{ path: ['liveness', 'suspectMs'], message: allowed }];
+}
+
+function tlsFaults(value: unknown): Finding[] {
+  const tls = valueAt(value, ['transport', 'tls']);
+  if ((entry(tls, 'certFile') === undefined) === (entry(tls, 'keyFile') === undefined)) return [];
+  return [{ path: ['transport', 'tls'], message: 'found one of certFile and keyFile; allowed: both or neither' }];
+}
+
+function policiesFaults(value: unknown): Finding[] {
+  const hasRemediationServer = entry(value, 'remediation') !== undefined;
+  const ask = askDefault(hasRemediationServer);
+  const realmPolicy = policyOf(value) ?? {};
+  const findings: Finding[] = policyFaults(resolvePolicy(realmPolicy, ask), hasRemediationServer);
+  const saidOfRealm = new Set(findings.map(({ message }) => message));
+  const placed = findings.map(({ path, message }): Finding => ({ path: ['policy', ...path], message }));
+
+  const hosts = entry(value, 'hosts');
+  for (const [index, host] of (Array.isArray(hosts) ? hosts : []).entries()) {
+    const own = policyOf(host);
+    if (own !== undefined) {
+      const merged = resolvePolicy(mergePolicies(realmPolicy, own), ask);
+      for (const { path, message } of policyFaults(merged, hasRemediationServer)) {
+        if (!saidOfRealm.has(message)) placed.push({ path: ['hosts', index, 'policy', ...path], message });
+      }
+    }
+    const mode = own?.mode ?? realmPolicy.mode;
+    // A host without a switch gets the dry run.
+    const switchKind = entry(entry(host, 'switch'), 'kind') ?? 'dry-run';
+    if (mode === 'enforce' && switchKind === 'dry-run') {
+      const path = own?.mode === undefined ? ['hosts', index, 'switch'] : ['hosts', index, 'policy', 'mode'];
+      placed.push({ path, message: enforceWithDryRun });
+    }
+  }
+  return placed;
+}
+
+const enforceWithDryRun =
+  "found mode 'enforce' with a dry-run switch, which changes no traffic; allowed: mode 'monitor', or a switch that enforces";
+
+/** The policy written in the realm or a host, or undefined where there is none that the schema takes. */
+function policyOf(owner: unknown): PolicyInput | undefined {
+  const written = entry(owner, 'policy');
+  if (written === undefined) return undefined;
+  const { success, data } = PolicyOverridesSchema.safeParse(written);
+  return success ? data : undefined;
+}
