@@ -132,17 +132,15 @@ const forms: readonly z.ZodType<MeshMessage>[] = [
       targets,
     }),
   ),
-  z
-    .tuple([z.literal(7), text(64), id, text(256), findingForm])
-    .transform(
-      ([, request, subsystem, incident, assessment]): MeshMessage => ({
-        kind: 'ask',
-        request,
-        subsystem,
-        incident,
-        assessment,
-      }),
-    ),
+  z.tuple([z.literal(7), text(64), id, text(256), findingForm]).transform(
+    ([, request, subsystem, incident, assessment]): MeshMessage => ({
+      kind: 'ask',
+      request,
+      subsystem,
+      incident,
+      assessment,
+    }),
+  ),
   z
     .tuple([z.literal(8), text(64), z.array(proposalForm).max(16), text(1_024)])
     .transform(([, request, proposals, explain]): MeshMessage => ({ kind: 'answer', request, proposals, explain })),

@@ -1,0 +1,109 @@
+/**
+ * Frames: the outermost bytes on the transport. Layout, integers big-endian:
+ *
+ * ```text
+ * hello   1 | version | session id (16) | id length (1) | sender id | Noise message 1
+ * reply   2 | version | session id (16) | Noise message 2
+ * finish  3 | version | session id (16) | Noise message 3
+ * data    4 | version | session id (16) | n (8)         | ciphertext
+ * ```
+ *
+ * The first 26 bytes of a data frame are its associated data.
+ *
+ * @module
+ */
+export const frameVersion = 1;
+export const sessionIdBytes = 16;
+/** Largest frame, in bytes. */
+export const frameBytesMax = 32_768;
+/** Largest plaintext of a data frame, in bytes. */
+export const framePlaintextBytesMax = frameBytesMax - 26 - 16;
+
+export type Frame =
+  | { readonly kind: 'hello'; readonly session: string; readonly sender: string; readonly noise: Uint8Array }
+  | { readonly kind: 'reply'; readonly session: string; readonly noise: Uint8Array }
+  | { readonly kind: 'finish'; readonly session: string; readonly noise: Uint8Array }
+  | {
+      readonly kind: 'data';
+      readonly session: string;
+      readonly n: number;
+      readonly associatedData: Uint8Array;
+      readonly ciphertext: Uint8Array;
+    };
+
+const kinds = ['hello', 'reply', 'finish', 'data'] as const;
+const headerBytes = 2 + sessionIdBytes;
+const dataHeaderBytes = headerBytes + 8;
+const senderBytesMax = 63;
+
+/** Session ids travel as 16 bytes and are kept as strings of 16 Latin-1 characters, which make cheap map keys. */
+export const sessionIdOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+
+/** The frame in these bytes, or undefined where they hold none of this version. Subarrays, not copies. */
+export function parseFrame(bytes: Uint8Array): Frame | undefined {
+  if (bytes.length < headerBytes || bytes.length > frameBytesMax || bytes[1] !== frameVersion) return undefined;
+  const kind = kinds[(bytes[0] ?? 0) - 1];
+  const session = sessionIdOf(bytes.subarray(2, headerBytes));
+  switch (kind) {
+    case 'hello': {
+      const senderBytes = bytes[headerBytes] ?? 0;
+      const noiseAt = headerBytes + 1 + senderBytes;
+      if (senderBytes === 0 || senderBytes > senderBytesMax || bytes.length < noiseAt) return undefined;
+      const sender = sessionIdOf(bytes.subarray(headerBytes + 1, noiseAt));
+      return { kind, session, sender, noise: bytes.subarray(noiseAt) };
+    }
+    case 'reply':
+    case 'finish':
+      return { kind, session, noise: bytes.subarray(headerBytes) };
+    case 'data': {
+      if (bytes.length < dataHeaderBytes) return undefined;
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const n = view.getUint32(headerBytes) * 2 ** 32 + view.getUint32(headerBytes + 4);
+      if (n > Number.MAX_SAFE_INTEGER) return undefined;
+      const associatedData = bytes.subarray(0, dataHeaderBytes);
+      return { kind, session, n, associatedData, ciphertext: bytes.subarray(dataHeaderBytes) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Header of a frame, sized for `after` more bytes. */
+function header(kind: (typeof kinds)[number], session: string, after: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + after);
+  bytes[0] = kinds.indexOf(kind) + 1;
+  bytes[1] = frameVersion;
+  for (let at = 0; at < sessionIdBytes; at += 1) bytes[2 + at] = session.charCodeAt(at);
+  return bytes;
+}
+
+export function encodeHello(session: string, sender: string, noise: Uint8Array): Uint8Array {
+  const bytes = header('hello', session, 1 + sender.length + noise.length);
+  bytes[headerBytes] = sender.length;
+  for (let at = 0; at < sender.length; at += 1) bytes[headerBytes + 1 + at] = sender.charCodeAt(at);
+  bytes.set(noise, headerBytes + 1 + sender.length);
+  return bytes;
+}
+
+export function encodeHandshake(kind: 'reply' | 'finish', session: string, noise: Uint8Array): Uint8Array {
+  const bytes = header(kind, session, noise.length);
+  bytes.set(noise, headerBytes);
+  return bytes;
+}
+
+/** The associated data of the data frame with this n. */
+export function dataHeader(session: string, n: number): Uint8Array {
+  const bytes = header('data', session, 8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(headerBytes, Math.floor(n / 2 ** 32));
+  view.setUint32(headerBytes + 4, n % 2 ** 32);
+  return bytes;
+}
+
+export function encodeData(associatedData: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(associatedData.length + ciphertext.length);
+  bytes.set(associatedData);
+  bytes.set(ciphertext, associatedData.length);
+  return bytes;
+}

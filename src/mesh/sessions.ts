@@ -1,0 +1,393 @@
+/**
+ * Sessions of one host with its peers: makes them, keeps them alive, replaces them, and says who is heard and who is
+ * silent. Order of work for every frame from the transport: parse → find the session → look at n → open → only then
+ * decode. Everything refused is counted by reason, because the broker is a suspect.
+ *
+ * @module
+ */
+import type { KeyPair } from '../crypto/noise/index.ts';
+import { assert } from '../errors.ts';
+import { decodeMessages, encodeMessages, type MeshMessage } from '../messages/mesh-message.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
+import type { Transport } from '../ports/transport.ts';
+import { type Frame, framePlaintextBytesMax, parseFrame, sessionIdBytes, sessionIdOf } from './frame.ts';
+import { Handshake } from './handshake.ts';
+import type { Session } from './session.ts';
+import { mailbox } from './subjects.ts';
+
+/** Handshakes that others opened and did not finish, over all of them and per claimed sender. */
+export const halfOpenMax = 256;
+export const halfOpenPerPeerMax = 4;
+/** Hellos that are answered per claimed sender and second. */
+export const hellosPerSecondMax = 50;
+/** Sessions kept for reception per peer: the current one, and older ones until their age ends them. */
+export const sessionsPerPeerMax = 4;
+
+/** Why something from the transport was not taken. */
+export const refusals = [
+  'malformed-frame',
+  'unknown-member',
+  'hello-rate',
+  'half-open-full',
+  'handshake-decrypt',
+  'wrong-static-key',
+  'unknown-session',
+  'replayed',
+  'too-old',
+  'decrypt',
+  'malformed-message',
+  'transport-refused',
+] as const;
+export type Refusal = (typeof refusals)[number];
+
+export interface SessionsOptions {
+  readonly realm: string;
+  readonly self: string;
+  readonly keys: KeyPair;
+  /** Noise static key that the roster certifies for a member, or undefined for strangers. */
+  readonly keyOf: (member: string) => Uint8Array | undefined;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly heartbeatMs: number;
+  /** A peer that was not heard for this long is silent. */
+  readonly suspectMs: number;
+  /** What the heartbeat says at this moment. */
+  readonly heartbeat: () => MeshMessage;
+}
+
+export interface SessionsListener {
+  /** Messages of an opened frame, in order. `peer` is who the session proved it to be. */
+  onMessages(peer: string, messages: readonly MeshMessage[]): void;
+  /** A session with this peer is up. */
+  onHeard(peer: string): void;
+  /** A watched peer, or one that had a session, was not heard for `suspectMs`. */
+  onSilent(peer: string): void;
+  onTransport(connected: boolean, reason: string): void;
+}
+
+interface Peer {
+  readonly id: string;
+  watched: boolean;
+  /** Undefined until first heard or first missed. */
+  heard: boolean | undefined;
+  lastHeardMs: number;
+  attempt: Handshake | undefined;
+  attemptMs: number;
+  /** Newest last; the newest is used to send. */
+  sessions: Session[];
+  helloSecond: number;
+  hellos: number;
+}
+
+interface HalfOpen {
+  readonly handshake: Handshake;
+  readonly noise: Uint8Array;
+  readonly openedMs: number;
+}
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #listener: SessionsListener;
+  readonly #peers = new Map<string, Peer>();
+  readonly #sessions = new Map<string, Session>();
+  readonly #halfOpen = new Map<string, HalfOpen>();
+  readonly #refused = Object.fromEntries(refusals.map((reason) => [reason, 0])) as Record<Refusal, number>;
+  readonly #leave: (() => void)[] = [];
+  #timer: unknown;
+  #connected = false;
+  #lastTickMs: number;
+  #ticks = 0;
+  #closed = false;
+
+  constructor(options: SessionsOptions, listener: SessionsListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#lastTickMs = options.clock.monotonicMs();
+  }
+
+  start(): void {
+    const { transport, realm, self } = this.#options;
+    this.#leave.push(transport.subscribe(mailbox(realm, self), (bytes) => this.#receive(bytes)));
+    this.#leave.push(
+      transport.onStatus((status) => {
+        const connected = status.kind === 'connected';
+        if (connected && !this.#connected) this.#forgiveSilence(this.#now());
+        this.#connected = connected;
+        this.#listener.onTransport(connected, status.kind === 'disconnected' ? status.reason : '');
+      }),
+    );
+    // Hosts that start together would otherwise tick together for ever.
+    const jitterMs = ((this.#options.random.bytes(1)[0] ?? 0) / 256) * (this.#options.heartbeatMs / 2);
+    this.#timer = this.#options.clock.setTimeout(() => this.#tick(), jitterMs);
+  }
+
+  /** Keeps a session with this member from now on. */
+  watch(member: string): void {
+    const peer = this.#peer(member);
+    if (peer.watched || member === this.#options.self) return;
+    peer.watched = true;
+    peer.lastHeardMs = this.#now();
+    if (peer.sessions.length === 0) this.#attempt(peer);
+  }
+
+  /** Stops keeping a session with this member; one that is up stays while the other side wants it. */
+  unwatch(member: string): void {
+    const peer = this.#peers.get(member);
+    if (peer === undefined || !peer.watched) return;
+    peer.watched = false;
+    peer.attempt = undefined;
+  }
+
+  isUp(member: string): boolean {
+    return (this.#peers.get(member)?.sessions.length ?? 0) > 0 || member === this.#options.self;
+  }
+
+  /**
+   * Sends messages to a peer in as few frames as they fit in. `false`: there is no session, or the transport refused;
+   * nothing is kept, whoever must not lose it sends again. To oneself it always works, a moment later.
+   */
+  send(member: string, messages: readonly MeshMessage[]): boolean {
+    if (member === this.#options.self) {
+      this.#options.clock.setTimeout(() => {
+        if (!this.#closed) this.#listener.onMessages(member, messages);
+      }, 0);
+      return true;
+    }
+    const session = this.#peers.get(member)?.sessions.at(-1);
+    return session !== undefined && this.#sendOn(session, messages);
+  }
+
+  counters(): Readonly<Record<Refusal, number>> {
+    return { ...this.#refused };
+  }
+
+  /** Says goodbye to everybody, so that nobody has to wait for silence. */
+  close(): void {
+    for (const peer of this.#peers.values()) {
+      const session = peer.sessions.at(-1);
+      if (session !== undefined) this.#sendOn(session, [{ kind: 'close' }]);
+    }
+    this.#closed = true;
+    for (const leave of this.#leave) leave();
+    this.#options.clock.clearTimeout(this.#timer);
+  }
+
+  #sendOn(session: Session, messages: readonly MeshMessage[]): boolean {
+    const plaintext = encodeMessages(messages);
+    if (plaintext.length > framePlaintextBytesMax) {
+      assert(messages.length > 1, 'one message always fits a frame');
+      const half = messages.length >> 1;
+      return this.#sendOn(session, messages.slice(0, half)) && this.#sendOn(session, messages.slice(half));
+    }
+    return this.#publish(session.peer, session.seal(plaintext));
+  }
+
+  #publish(member: string, frame: Uint8Array): boolean {
+    const sent = this.#connected && this.#options.transport.publish(mailbox(this.#options.realm, member), frame);
+    if (!sent) this.#refused['transport-refused'] += 1;
+    return sent;
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    const frame = parseFrame(bytes);
+    if (frame === undefined) return this.#refuse('malformed-frame');
+    switch (frame.kind) {
+      case 'hello':
+        return this.#onHello(frame);
+      case 'reply':
+        return this.#onReply(frame);
+      case 'finish':
+        return this.#onFinish(frame);
+      case 'data':
+        return this.#onData(frame);
+    }
+  }
+
+  #onHello(frame: Extract<Frame, { kind: 'hello' }>): void {
+    const pending = this.#halfOpen.get(frame.session);
+    if (pending !== undefined) {
+      // Our reply was lost, or the hello came twice: the same bytes again, or somebody is playing.
+      if (Buffer.compare(pending.noise, frame.noise) !== 0) return this.#refuse('malformed-frame');
+      this.#publish(pending.handshake.peer, pending.handshake.frame);
+      return;
+    }
+    const peerKey = this.#options.keyOf(frame.sender);
+    if (peerKey === undefined || frame.sender === this.#options.self) return this.#refuse('unknown-member');
+    const peer = this.#peer(frame.sender);
+    const nowMs = this.#now();
+    const second = Math.floor(nowMs / 1_000);
+    if (peer.helloSecond !== second) {
+      peer.helloSecond = second;
+      peer.hellos = 0;
+    }
+    peer.hellos += 1;
+    if (peer.hellos > hellosPerSecondMax) return this.#refuse('hello-rate');
+    if (this.#sessions.has(frame.session)) return this.#refuse('replayed');
+    let ofPeer = 0;
+    for (const other of this.#halfOpen.values()) if (other.handshake.peer === peer.id) ofPeer += 1;
+    if (this.#halfOpen.size >= halfOpenMax) return this.#refuse('half-open-full');
+    if (ofPeer >= halfOpenPerPeerMax) return this.#refuse('half-open-full');
+    const handshake = this.#handshake(peer.id, peerKey, frame.session, false);
+    const reply = handshake.reply(frame.noise);
+    if (typeof reply === 'string') return this.#refuse(reply);
+    this.#halfOpen.set(frame.session, { handshake, noise: frame.noise.slice(), openedMs: nowMs });
+    this.#publish(peer.id, reply);
+  }
+
+  #onReply(frame: Extract<Frame, { kind: 'reply' }>): void {
+    const known = this.#sessions.get(frame.session);
+    if (known?.finish !== undefined) return void this.#publish(known.peer, known.finish);
+    const peer = this.#peerAttempting(frame.session);
+    if (peer?.attempt === undefined) return this.#refuse('unknown-session');
+    const session = peer.attempt.finish(frame.noise, this.#now());
+    peer.attempt = undefined;
+    if (typeof session === 'string') {
+      // A failed handshake is over: a new one, with new ephemeral keys, follows at the next tick.
+      return this.#refuse(session);
+    }
+    if (session.finish !== undefined) this.#publish(peer.id, session.finish);
+    this.#establish(peer, session);
+  }
+
+  #onFinish(frame: Extract<Frame, { kind: 'finish' }>): void {
+    const pending = this.#halfOpen.get(frame.session);
+    if (pending === undefined) {
+      if (!this.#sessions.has(frame.session)) this.#refuse('unknown-session');
+      return;
+    }
+    this.#halfOpen.delete(frame.session);
+    const session = pending.handshake.accept(frame.noise, this.#now());
+    if (typeof session === 'string') return this.#refuse(session);
+    const peer = this.#peer(session.peer);
+    this.#establish(peer, session);
+    // Tells the initiator that its last frame arrived.
+    this.#sendOn(session, [this.#options.heartbeat()]);
+  }
+
+  #onData(frame: Extract<Frame, { kind: 'data' }>): void {
+    const session = this.#sessions.get(frame.session);
+    if (session === undefined || session.isTooOld(this.#now())) return this.#refuse('unknown-session');
+    const opened = session.open(frame.n, frame.associatedData, frame.ciphertext);
+    if (!opened.ok) return this.#refuse(opened.reason);
+    const messages = decodeMessages(opened.plaintext);
+    if (messages === undefined) return this.#refuse('malformed-message');
+    const peer = this.#peer(session.peer);
+    this.#heard(peer);
+    if (messages.some((message) => message.kind === 'close')) this.#drop(peer, session);
+    this.#listener.onMessages(peer.id, messages);
+  }
+
+  #establish(peer: Peer, session: Session): void {
+    this.#sessions.set(session.id, session);
+    peer.sessions.push(session);
+    while (peer.sessions.length > sessionsPerPeerMax) this.#drop(peer, peer.sessions[0] as Session);
+    this.#heard(peer);
+    this.#listener.onHeard(peer.id);
+  }
+
+  #drop(peer: Peer, session: Session): void {
+    this.#sessions.delete(session.id);
+    peer.sessions = peer.sessions.filter((kept) => kept !== session);
+    if (peer.sessions.length === 0 && peer.heard === true) {
+      peer.heard = false;
+      this.#listener.onSilent(peer.id);
+    }
+  }
+
+  #heard(peer: Peer): void {
+    peer.lastHeardMs = this.#now();
+    peer.heard = true;
+  }
+
+  /** Once per half heartbeat: send again, greet again, notice silence, replace what is old. */
+  #tick(): void {
+    if (this.#closed) return;
+    const { clock, heartbeatMs, suspectMs } = this.#options;
+    const nowMs = this.#now();
+    // A paused process or a blocked event loop heard nobody: that is our fault, not theirs.
+    if (nowMs - this.#lastTickMs > heartbeatMs * 2) this.#forgiveSilence(nowMs);
+    this.#lastTickMs = nowMs;
+    this.#timer = clock.setTimeout(() => this.#tick(), heartbeatMs / 2);
+    for (const [session, pending] of this.#halfOpen) {
+      if (nowMs - pending.openedMs > suspectMs) this.#halfOpen.delete(session);
+    }
+    this.#ticks += 1;
+    if (!this.#connected) return;
+    for (const peer of this.#peers.values()) this.#tend(peer, nowMs, this.#ticks % 2 === 0);
+  }
+
+  #tend(peer: Peer, nowMs: number, heartbeatDue: boolean): void {
+    for (const session of peer.sessions) if (session.isTooOld(nowMs)) this.#drop(peer, session);
+    if ((peer.watched || peer.sessions.length > 0) && nowMs - peer.lastHeardMs > this.#options.suspectMs) {
+      for (const session of peer.sessions) this.#sessions.delete(session.id);
+      peer.sessions = [];
+      if (peer.heard !== false) {
+        peer.heard = false;
+        this.#listener.onSilent(peer.id);
+      }
+    }
+    const current = peer.sessions.at(-1);
+    if (current !== undefined) {
+      if (current.finish !== undefined) this.#publish(peer.id, current.finish);
+      if (heartbeatDue) this.#sendOn(current, [this.#options.heartbeat()]);
+    }
+    if (!peer.watched) return;
+    if (peer.attempt !== undefined && nowMs - peer.attemptMs <= this.#options.suspectMs) {
+      this.#publish(peer.id, peer.attempt.frame);
+    } else if (current === undefined || current.needsRekey(nowMs)) {
+      this.#attempt(peer);
+    }
+  }
+
+  #attempt(peer: Peer): void {
+    const peerKey = this.#options.keyOf(peer.id);
+    if (peerKey === undefined) return this.#refuse('unknown-member');
+    const session = sessionIdOf(this.#options.random.bytes(sessionIdBytes));
+    peer.attempt = this.#handshake(peer.id, peerKey, session, true);
+    peer.attemptMs = this.#now();
+    this.#publish(peer.id, peer.attempt.hello());
+  }
+
+  #handshake(peer: string, peerKey: Uint8Array, session: string, initiator: boolean): Handshake {
+    const { realm, self, keys, random } = this.#options;
+    return new Handshake({ realm, self, peer, initiator, session, keys, random, peerKey });
+  }
+
+  #peerAttempting(session: string): Peer | undefined {
+    for (const peer of this.#peers.values()) if (peer.attempt?.session === session) return peer;
+    return undefined;
+  }
+
+  #peer(id: string): Peer {
+    const known = this.#peers.get(id);
+    if (known !== undefined) return known;
+    const peer: Peer = {
+      id,
+      watched: false,
+      heard: undefined,
+      lastHeardMs: this.#now(),
+      attempt: undefined,
+      attemptMs: 0,
+      sessions: [],
+      helloSecond: 0,
+      hellos: 0,
+    };
+    this.#peers.set(id, peer);
+    return peer;
+  }
+
+  #forgiveSilence(nowMs: number): void {
+    for (const peer of this.#peers.values()) peer.lastHeardMs = nowMs;
+  }
+
+  #refuse(reason: Refusal): void {
+    this.#refused[reason] += 1;
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonicMs();
+  }
+}
