@@ -1,0 +1,87 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { Switch, SwitchOutcome, SwitchRule } from '../../ports/switch.ts';
+import type { NftablesOptions } from '../nftables/nftables-lines.ts';
+import { NftablesTable } from '../nftables/nftables-table.ts';
+
+/** Changes kept for reading, the oldest let go first. */
+export const dryRunRecordsMax = 4096;
+
+export interface DryRunRecord {
+  readonly change: 'apply' | 'remove' | 'refresh';
+  readonly ruleId: string;
+  readonly lines: readonly string[];
+}
+
+export interface DryRunOptions extends NftablesOptions {
+  readonly clock: Clock;
+}
+
+/**
+ * Says exactly what the nftables switch would say, and changes nothing. `prologue` and then the lines of every outcome,
+ * in order, are what a kernel would be given; they start from a table that does not exist.
+ */
+export class DryRunSwitch implements Switch {
+  readonly kind = 'dry-run nftables';
+  readonly enforces = false;
+  readonly #clock: Clock;
+  readonly #table: NftablesTable;
+  readonly #records: DryRunRecord[] = [];
+  #refresh: unknown;
+  #closed = false;
+
+  constructor(options: DryRunOptions) {
+    this.#clock = options.clock;
+    this.#table = new NftablesTable(options);
+  }
+
+  get prologue(): readonly string[] {
+    return this.#table.prologue();
+  }
+
+  /** The newest `dryRunRecordsMax` changes, oldest first. */
+  get records(): readonly DryRunRecord[] {
+    return this.#records;
+  }
+
+  apply(rule: SwitchRule, onOutcome: (outcome: SwitchOutcome) => void): void {
+    const change = this.#table.apply(rule, this.#clock.monotonicMs());
+    if (change.ok) this.#record({ change: 'apply', ruleId: rule.id, lines: change.lines });
+    this.#answer(change, onOutcome);
+  }
+
+  remove(ruleId: string, onOutcome: (outcome: SwitchOutcome) => void): void {
+    const lines = this.#table.remove(ruleId, this.#clock.monotonicMs());
+    this.#record({ change: 'remove', ruleId, lines });
+    this.#answer({ ok: true, lines }, onOutcome);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#clock.clearTimeout(this.#refresh);
+    return Promise.resolve();
+  }
+
+  #answer(outcome: SwitchOutcome, onOutcome: (outcome: SwitchOutcome) => void): void {
+    if (!this.#closed) this.#armRefresh();
+    this.#clock.setTimeout(() => onOutcome(outcome), 0);
+  }
+
+  #armRefresh(): void {
+    this.#clock.clearTimeout(this.#refresh);
+    const atMs = this.#table.refreshAtMs();
+    if (atMs === undefined) return;
+    this.#refresh = this.#clock.setTimeout(
+      () => {
+        const lines = this.#table.refresh(this.#clock.monotonicMs());
+        if (lines.length > 0) this.#record({ change: 'refresh', ruleId: '', lines });
+        this.#armRefresh();
+      },
+      Math.max(0, atMs - this.#clock.monotonicMs()),
+    );
+  }
+
+  #record(record: DryRunRecord): void {
+    this.#records.push(record);
+    if (this.#records.length > dryRunRecordsMax) this.#records.shift();
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * What one switch rule is in nftables, as text that `nft -f -` takes. Everything happens in a table of our own.
+ *
+ * Rules of one shape (which fields, of which prefix lengths) share a hash set that one lookup per packet asks: a
+ * thousand denied sources cost what one costs. Elements carry a timeout, so the kernel ends a rule even if every process
+ * is dead. Networks are looked up by the masked address, one set per prefix length, and not in interval sets: those get
+ * slow and refuse networks that overlap.
+ *
+ * No text of a rule is copied into a line. Addresses are read into bytes and written anew, numbers are numbers, words
+ * are chosen from lists: nothing that a peer invents can become a command.
+ *
+ * @module
+ */
+import { assert } from '../../errors.ts';
+import type { Target } from '../../messages/instruction.ts';
+import type { SwitchRule } from '../../ports/switch.ts';
+import { formatAddress, type IpNetwork, maskBytes, parseIpNetwork } from './ip-network.ts';
+
+export interface NftablesOptions {
+  /** `bridge` (default): a virtual switch. `inet`: a router or the server itself. `netdev`: what enters one device. */
+  readonly family?: 'bridge' | 'inet' | 'netdev';
+  /** The device of `netdev`: 1 to 15 of `[A-Za-z0-9_.-]`. */
+  readonly device?: string;
+}
+
+/** Longest time an element is given, in milliseconds: a year. */
+export const nftablesTimeoutMsMax = 31_536_000_000;
+/** Highest rate limit, in packets per second. */
+export const nftablesRateMax = 1_000_000_000;
+
+/** Packets a limit lets through at once on top of its rate. */
+const burstPackets = 5;
+/** Before connection tracking and address translation, so that what is dropped costs nothing further. */
+const hookPriority = -310;
+
+/** Where a rule lives. Rules with the same set and key are about exactly the same packets. */
+export interface NftablesPlacement {
+  readonly set: string;
+  /** Lines that make the set and its lookup, to be said once. */
+  readonly setLines: readonly string[];
+  /** Key of the element, as nft writes it: `10.0.0.7 . 443`. */
+  readonly key: string;
+  /** For a rate limit. The chain is the bucket: every element and rate has its own. */
+  readonly limit: { readonly chain: string; readonly packetsPerSecondMax: number } | undefined;
+}
+
+export type NftablesCompiled =
+  | { readonly ok: true; readonly placement: NftablesPlacement; readonly timeoutMs: number }
+  | { readonly ok: false; readonly reason: string };
+
+/** Table, chains and hooks, and the sets that nearly every host uses. Saying it again changes nothing. */
+export function nftablesPrologue(options: NftablesOptions = {}): readonly string[] {
+  const table = tableName(options);
+  const chain = (name: string, hook: string): string[] => [
+    `add chain ${table} ${name} { type filter hook ${hook} priority ${hookPriority}; policy accept; }`,
+    `flush chain ${table} ${name}`,
+    `add rule ${table} ${name} jump guard`,
+  ];
+  // A packet enters through one of the two: from a port or device, or from this server's own network stack.
+  const hooks =
+    options.family === 'netdev'
+      ? chain('entering', `ingress device "${deviceName(options)}"`)
+      : [...chain('entering', 'prerouting'), ...chain('leaving', 'output')];
+  const commonShapes = ([4, 6] as const).flatMap((version) => [
+    shape({ action: 'deny', version, source: version === 4 ? 32 : 128 }),
+    shape({ action: 'limit', version, destination: version === 4 ? 32 : 128, protocol: 'tcp', opening: true }),
+  ]);
+  return [
+    `add table ${table}`,
+    `add chain ${table} guard`,
+    `flush chain ${table} guard`,
+    ...hooks,
+    ...commonShapes.flatMap((common) => setLines(common, options)),
+  ];
+}
+
+/** Sets that the prologue makes. */
+export function nftablesPrologueSets(): readonly string[] {
+  return ['deny4_src', 'deny6_src', 'limit4_dst_tcp_opening', 'limit6_dst_tcp_opening'];
+}
+
+/** Checks a rule field by field and says where it goes. Never throws on what a rule says. */
+export function compileNftables(rule: SwitchRule, options: NftablesOptions = {}): NftablesCompiled {
+  const refuse = (reason: string): NftablesCompiled => ({ ok: false, reason });
+  if (!(rule.timeoutMs > 0) || rule.timeoutMs > nftablesTimeoutMsMax) {
+    return refuse(`the timeout is not above 0 and at most ${nftablesTimeoutMsMax} ms`);
+  }
+  const { source: sourceText, destination: destinationText, protocol, destinationPort, openingOnly } = rule.target;
+  const source = sourceText === undefined ? undefined : parseIpNetwork(sourceText);
+  const destination = destinationText === undefined ? undefined : parseIpNetwork(destinationText);
+  if (sourceText !== undefined && source === undefined) return refuse('the source is not an address or network');
+  if (destinationText !== undefined && destination === undefined)
+    return refuse('the destination is not an address or network');
+  const version = source?.version ?? destination?.version;
+  if (version === undefined) return refuse('the target has neither source nor destination');
+  if (source !== undefined && destination !== undefined && source.version !== destination.version) {
+    return refuse('source and destination are of different IP versions');
+  }
+  if (protocol !== undefined && !protocols.includes(protocol)) return refuse('the protocol is not tcp, udp or icmp');
+  if (destinationPort !== undefined) {
+    if (!Number.isInteger(destinationPort) || destinationPort < 1 || destinationPort > 65_535) {
+      return refuse('the destination port is not a whole number from 1 to 65535');
+    }
+    if (protocol === 'icmp') return refuse('icmp has no ports');
+  }
+  const opening = openingOnly === true;
+  if (opening && protocol !== undefined && protocol !== 'tcp') return refuse('only tcp has opening packets');
+  const rate = rule.action.kind === 'rate-limit' ? rule.action.packetsPerSecondMax : undefined;
+  if (rule.action.kind === 'rate-limit') {
+    if (rate === undefined || !Number.isInteger(rate) || rate < 1 || rate > nftablesRateMax) {
+      return refuse(`the rate is not a whole number from 1 to ${nftablesRateMax} packets per second`);
+    }
+  } else if (rule.action.kind !== 'deny') return refuse('the action is neither deny nor rate-limit');
+
+  const form = shape({
+    action: rate === undefined ? 'deny' : 'limit',
+    version,
+    source: source?.prefixBits,
+    destination: destination?.prefixBits,
+    protocol: opening ? 'tcp' : protocol,
+    port: destinationPort !== undefined,
+    opening,
+  });
+  const addresses = [source, destination].filter((network) => network !== undefined);
+  const key = [
+    ...addresses.map((network) => formatAddress(network.bytes)),
+    ...(destinationPort === undefined ? [] : [String(destinationPort)]),
+  ];
+  return {
+    ok: true,
+    timeoutMs: Math.max(1, Math.floor(rule.timeoutMs)),
+    placement: {
+      set: form.name,
+      setLines: setLines(form, options),
+      key: key.join(' . '),
+      limit:
+        rate === undefined
+          ? undefined
+          : { chain: chainName(form, addresses, destinationPort, rate), packetsPerSecondMax: rate },
+    },
+  };
+}
+
+/** Makes the bucket of a rate limit; nothing for deny. Said again, it starts a full bucket. */
+export function nftablesChainLines(placement: NftablesPlacement, options: NftablesOptions = {}): readonly string[] {
+  if (placement.limit === undefined) return [];
+  const chain = `${tableName(options)} ${placement.limit.chain}`;
+  return [
+    `add chain ${chain}`,
+    `flush chain ${chain}`,
+    `add rule ${chain} limit rate over ${placement.limit.packetsPerSecondMax}/second burst ${burstPackets} packets counter drop`,
+  ];
+}
+
+export function nftablesDeleteChainLines(chain: string, options: NftablesOptions = {}): readonly string[] {
+  return [`flush chain ${tableName(options)} ${chain}`, `delete chain ${tableName(options)} ${chain}`];
+}
+
+/** Puts an element that is certainly not there. */
+export function nftablesAddLine(
+  placement: NftablesPlacement,
+  timeoutMs: number,
+  options: NftablesOptions = {},
+): string {
+  const verdict = placement.limit === undefined ? '' : ` : jump ${placement.limit.chain}`;
+  return `add element ${tableName(options)} ${placement.set} { ${placement.key} timeout ${duration(timeoutMs)}${verdict} }`;
+}
+
+/**
+ * Takes an element away that may be there with this verdict or may have just expired. nft refuses to delete what is not
+ * there, and takes an addition of what is there without touching it: so add, then delete, in one transaction.
+ */
+export function nftablesDeleteLines(placement: NftablesPlacement, options: NftablesOptions = {}): readonly string[] {
+  return [
+    nftablesAddLine(placement, 60_000, options),
+    `delete element ${tableName(options)} ${placement.set} { ${placement.key} }`,
+  ];
+}
+
+const protocols: readonly NonNullable<Target['protocol']>[] = ['tcp', 'udp', 'icmp'];
+
+interface ShapeFields {
+  readonly action: 'deny' | 'limit';
+  readonly version: 4 | 6;
+  /** Prefix length in bits. */
+  readonly source?: number | undefined;
+  readonly destination?: number | undefined;
+  readonly protocol?: Target['protocol'] | undefined;
+  readonly port?: boolean;
+  readonly opening?: boolean;
+}
+
+interface Shape extends ShapeFields {
+  /** `deny4_src`, `limit6_dst64_tcp_port_opening` … says all fields, so equal names are equal shapes. */
+  readonly name: string;
+}
+
+function shape(fields: ShapeFields): Shape {
+  const fullBits = fields.version === 4 ? 32 : 128;
+  const side = (word: string, bits: number | undefined): string =>
+    bits === undefined ? '' : `_${word}${bits === fullBits ? '' : bits}`;
+  const name =
+    `${fields.action}${fields.version}${side('src', fields.source)}${side('dst', fields.destination)}` +
+    `${fields.protocol === undefined ? '' : `_${fields.protocol}`}${fields.port ? '_port' : ''}${fields.opening ? '_opening' : ''}`;
+  return { ...fields, name };
+}
+
+function setLines(form: Shape, options: NftablesOptions): readonly string[] {
+  const table = tableName(options);
+  const ip = form.version === 4 ? 'ip' : 'ip6';
+  const types: string[] = [];
+  const lookup: string[] = [];
+  for (const [field, bits] of [
+    ['saddr', form.source],
+    ['daddr', form.destination],
+  ] as const) {
+    if (bits === undefined) continue;
+    types.push(form.version === 4 ? 'ipv4_addr' : 'ipv6_addr');
+    const length = form.version === 4 ? 4 : 16;
+    const mask = bits === length * 8 ? '' : ` & ${formatAddress(maskBytes(length, bits))}`;
+    lookup.push(`${ip} ${field}${mask}`);
+  }
+  if (form.port) {
+    types.push('inet_service');
+    lookup.push(`${form.protocol ?? 'th'} dport`);
+  }
+  const conditions: string[] = [];
+  if (form.protocol !== undefined) {
+    conditions.push(`meta l4proto ${form.protocol === 'icmp' && form.version === 6 ? 'ipv6-icmp' : form.protocol}`);
+  } else if (form.port) conditions.push('meta l4proto { tcp, udp }');
+  if (form.opening) conditions.push('tcp flags & (syn | ack) == syn');
+  const type = types.join(' . ');
+  const match = [...conditions, lookup.join(' . ')].join(' ');
+  return form.action === 'deny'
+    ? [
+        `add set ${table} ${form.name} { type ${type}; flags timeout; }`,
+        `add rule ${table} guard ${match} @${form.name} counter drop`,
+      ]
+    : [
+        `add map ${table} ${form.name} { type ${type} : verdict; flags timeout; }`,
+        `add rule ${table} guard ${match} vmap @${form.name}`,
+      ];
+}
+
+function chainName(form: Shape, addresses: readonly IpNetwork[], port: number | undefined, rate: number): string {
+  const hex = addresses.map((network) => Buffer.from(network.bytes).toString('hex')).join('_');
+  return `${form.name}_${hex}${port === undefined ? '' : `_${port}`}_at_${rate}`;
+}
+
+function duration(exactMs: number): string {
+  const ms = Math.max(1, Math.round(exactMs));
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+function tableName(options: NftablesOptions): string {
+  return `${options.family ?? 'bridge'} vedette`;
+}
+
+function deviceName(options: NftablesOptions): string {
+  const device = options.device ?? '';
+  assert(/^[A-Za-z0-9_.-]{1,15}$/.test(device), 'netdev is given the name of a device');
+  return device;
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../../ports/clock.ts';
+
+/** Longest delay Node's timers take; above it they would fire after 1 ms. */
+const nodeDelayMsMax = 2_147_483_647;
+
+interface Timer {
+  handle: NodeJS.Timeout | undefined;
+}
+
+/** The clock of the operating system. */
+export class SystemClock implements Clock {
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  setTimeout(callback: () => void, delayMs: number): unknown {
+    const deadlineMs = performance.now() + Math.max(0, delayMs);
+    const timer: Timer = { handle: undefined };
+    const arm = (): void => {
+      const remainingMs = deadlineMs - performance.now();
+      timer.handle = setTimeout(fire, Math.min(nodeDelayMsMax, Math.max(0, Math.ceil(remainingMs))));
+    };
+    // Node rounds to its own tick and may call up to a millisecond early; a deadline must have passed when we call back.
+    const fire = (): void => {
+      if (performance.now() < deadlineMs) arm();
+      else callback();
+    };
+    arm();
+    return timer;
+  }
+
+  clearTimeout(handle: unknown): void {
+    if (isTimer(handle)) clearTimeout(handle.handle);
+  }
+}
+
+function isTimer(handle: unknown): handle is Timer {
+  return typeof handle === 'object' && handle !== null && 'handle' in handle;
+}

@@ -1,0 +1,305 @@
+import { createHash } from 'node:crypto';
+import { assertPublishable, assertSubject } from '../adapters/publishable.ts';
+import { assert, VedetteError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Transport, TransportStatus } from '../ports/transport.ts';
+import { Prng } from './prng.ts';
+import { SimTrace } from './sim-trace.ts';
+
+/** A host id or `*` for every host. */
+type Hosts = readonly string[] | '*';
+
+/** One thing that is wrong with the network. Several may hold at once; their effects add up. */
+export type NetworkFault =
+  | { readonly kind: 'loss'; readonly probability: number }
+  | { readonly kind: 'duplication'; readonly probability: number; readonly copiesMax: number }
+  /** Everything takes this much longer. */
+  | { readonly kind: 'delay'; readonly minMs: number; readonly maxMs: number }
+  /** Some messages are held back and overtaken. */
+  | { readonly kind: 'reorder'; readonly probability: number; readonly heldMsMax: number }
+  /** One bit of some messages is flipped. */
+  | { readonly kind: 'corruption'; readonly probability: number }
+  /** What `from` sends does not reach `to`; the other way works. */
+  | { readonly kind: 'cut'; readonly from: Hosts; readonly to: Hosts }
+  /** Hosts of different groups hear nothing of each other. A host in no group is in a group of its own with the others in none. */
+  | { readonly kind: 'partition'; readonly groups: readonly (readonly string[])[] }
+  /** The broker is gone for these hosts, and they know: status `disconnected`. */
+  | { readonly kind: 'outage'; readonly hosts: Hosts };
+
+export interface SimNetworkOptions {
+  readonly clock: Clock;
+  readonly seed: number;
+  /** Time a message takes without faults. Default 1. */
+  readonly latencyMs?: number;
+  /** Messages under way before `publish` refuses. Default 100 000. */
+  readonly inFlightMax?: number;
+  /** Where to note what happens; default one of its own. */
+  readonly trace?: SimTrace;
+}
+
+export interface SimNetworkCounters {
+  published: number;
+  /** By `publish`: disconnected or too much under way. */
+  refused: number;
+  delivered: number;
+  lost: number;
+  /** Lost to a cut, a partition, or an outage that began while the message was under way. */
+  cutOff: number;
+  duplicated: number;
+  corrupted: number;
+  held: number;
+}
+
+interface Subscription {
+  readonly host: string;
+  readonly onMessage: (payload: Uint8Array) => void;
+  live: boolean;
+}
+
+interface Endpoint {
+  readonly host: string;
+  readonly listeners: Set<(status: TransportStatus) => void>;
+}
+
+/**
+ * A broker and its wires in one, as hostile as it is told to be. Every message's fate comes from the seed, its number and
+ * its receiver, so imposing or lifting one fault changes nothing about the dice of the others.
+ */
+export class SimNetwork {
+  readonly trace: SimTrace;
+  readonly counters: SimNetworkCounters = {
+    published: 0,
+    refused: 0,
+    delivered: 0,
+    lost: 0,
+    cutOff: 0,
+    duplicated: 0,
+    corrupted: 0,
+    held: 0,
+  };
+  readonly #clock: Clock;
+  readonly #prng: Prng;
+  readonly #latencyMs: number;
+  readonly #inFlightMax: number;
+  readonly #subscriptions = new Map<string, Set<Subscription>>();
+  readonly #endpoints = new Set<Endpoint>();
+  readonly #faults = new Set<NetworkFault>();
+  #inFlight = 0;
+  #messages = 0;
+
+  constructor(options: SimNetworkOptions) {
+    this.#clock = options.clock;
+    this.#prng = new Prng(options.seed).fork('network');
+    this.#latencyMs = options.latencyMs ?? 1;
+    this.#inFlightMax = options.inFlightMax ?? 100_000;
+    this.trace = options.trace ?? new SimTrace();
+  }
+
+  /** Messages under way. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Connects a host. A host may connect again after it closed. */
+  transport(host: string): Transport {
+    const endpoint: Endpoint = { host, listeners: new Set() };
+    this.#endpoints.add(endpoint);
+    const unsubscribe = new Set<() => void>();
+    let closed = false;
+    const status = (): TransportStatus => {
+      if (closed) return { kind: 'disconnected', reason: 'closed' };
+      return this.#isOut(host)
+        ? { kind: 'disconnected', reason: 'the simulated broker is down' }
+        : { kind: 'connected' };
+    };
+    return {
+      publish: (subject, payload) => {
+        assertPublishable(subject, payload);
+        return !closed && this.#publish(host, subject, payload);
+      },
+      subscribe: (subject, onMessage) => {
+        assertSubject(subject);
+        if (closed) throw new VedetteError('transport/closed', `subscribe to ${subject} after close`);
+        const leave = this.#subscribe(host, subject, onMessage);
+        unsubscribe.add(leave);
+        return () => {
+          unsubscribe.delete(leave);
+          leave();
+        };
+      },
+      onStatus: (listener) => {
+        endpoint.listeners.add(listener);
+        listener(status());
+        return () => void endpoint.listeners.delete(listener);
+      },
+      close: () => {
+        if (!closed) {
+          closed = true;
+          for (const leave of unsubscribe) leave();
+          this.#endpoints.delete(endpoint);
+          for (const listener of endpoint.listeners) listener(status());
+        }
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** Makes something wrong from now for `durationMs` (default: until lifted). The returned function lifts it early. */
+  impose(fault: NetworkFault, durationMs?: number): () => void {
+    this.#change(() => this.#faults.add(fault));
+    this.#note(`impose ${JSON.stringify(fault)}${durationMs === undefined ? '' : ` for ${durationMs} ms`}`);
+    let timer: unknown;
+    const lift = (): void => {
+      this.#clock.clearTimeout(timer);
+      if (!this.#faults.has(fault)) return;
+      this.#change(() => this.#faults.delete(fault));
+      this.#note(`lift ${fault.kind}`);
+    };
+    if (durationMs !== undefined) timer = this.#clock.setTimeout(lift, durationMs);
+    return lift;
+  }
+
+  /** Lifts every fault. What is under way still arrives as late as it was to. */
+  heal(): void {
+    this.#change(() => this.#faults.clear());
+    this.#note('heal');
+  }
+
+  #publish(from: string, subject: string, payload: Uint8Array): boolean {
+    const receivers = this.#subscriptions.get(subject);
+    if (this.#isOut(from) || this.#inFlight + (receivers?.size ?? 0) > this.#inFlightMax) {
+      this.counters.refused += 1;
+      this.#note(`refuse ${from} ${subject}`);
+      return false;
+    }
+    this.counters.published += 1;
+    const number = this.#messages;
+    this.#messages += 1;
+    const what = `#${number} ${from} ${subject} ${payload.length} ${digest(payload)}`;
+    this.#note(`publish ${what}`);
+    let receiverNumber = 0;
+    for (const receiver of receivers ?? []) {
+      this.#send(from, receiver, what, payload, this.#prng.fork(`${number} ${receiverNumber}`));
+      receiverNumber += 1;
+    }
+    return true;
+  }
+
+  #send(from: string, receiver: Subscription, what: string, payload: Uint8Array, dice: Prng): void {
+    if (this.#isCut(from, receiver.host)) {
+      this.counters.cutOff += 1;
+      this.#note(`cut ${what} > ${receiver.host}`);
+      return;
+    }
+    let copies = 1;
+    let delayMs = this.#latencyMs;
+    let heldMs = 0;
+    let flipped: number | undefined;
+    for (const fault of this.#faults) {
+      if (fault.kind === 'loss' && dice.chance(fault.probability)) copies = 0;
+      else if (fault.kind === 'duplication' && dice.chance(fault.probability))
+        copies *= dice.between(2, Math.max(2, fault.copiesMax));
+      else if (fault.kind === 'delay') delayMs += dice.between(fault.minMs, fault.maxMs);
+      else if (fault.kind === 'reorder' && dice.chance(fault.probability))
+        heldMs += dice.between(1, Math.max(1, fault.heldMsMax));
+      else if (fault.kind === 'corruption' && payload.length > 0 && dice.chance(fault.probability))
+        flipped = dice.below(payload.length * 8);
+    }
+    if (copies === 0) {
+      this.counters.lost += 1;
+      this.#note(`lose ${what} > ${receiver.host}`);
+      return;
+    }
+    this.counters.duplicated += copies - 1;
+    if (heldMs > 0) this.counters.held += 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      if (this.#inFlight >= this.#inFlightMax) {
+        this.counters.lost += 1;
+        this.#note(`overflow ${what} > ${receiver.host}`);
+        continue;
+      }
+      const bytes = new Uint8Array(payload);
+      if (flipped !== undefined) {
+        bytes[flipped >> 3]! ^= 1 << (flipped & 7);
+        this.counters.corrupted += 1;
+      }
+      this.#inFlight += 1;
+      this.#clock.setTimeout(() => this.#arrive(receiver, what, bytes, flipped), delayMs + heldMs + copy);
+    }
+  }
+
+  #arrive(receiver: Subscription, what: string, payload: Uint8Array, flipped: number | undefined): void {
+    this.#inFlight -= 1;
+    if (!receiver.live || this.#isOut(receiver.host)) {
+      this.counters.cutOff += 1;
+      this.#note(`miss ${what} > ${receiver.host}`);
+      return;
+    }
+    this.counters.delivered += 1;
+    this.#note(`deliver ${what} > ${receiver.host}${flipped === undefined ? '' : ` bit ${flipped} flipped`}`);
+    receiver.onMessage(payload);
+  }
+
+  #subscribe(host: string, subject: string, onMessage: (payload: Uint8Array) => void): () => void {
+    const subscription: Subscription = { host, onMessage, live: true };
+    const peers = this.#subscriptions.get(subject) ?? new Set();
+    this.#subscriptions.set(subject, peers);
+    peers.add(subscription);
+    return () => {
+      subscription.live = false;
+      peers.delete(subscription);
+      if (peers.size === 0 && this.#subscriptions.get(subject) === peers) this.#subscriptions.delete(subject);
+    };
+  }
+
+  #isOut(host: string): boolean {
+    for (const fault of this.#faults) if (fault.kind === 'outage' && includes(fault.hosts, host)) return true;
+    return false;
+  }
+
+  #isCut(from: string, to: string): boolean {
+    for (const fault of this.#faults) {
+      if (fault.kind === 'cut' && includes(fault.from, from) && includes(fault.to, to)) return true;
+      if (fault.kind === 'partition' && groupOf(fault.groups, from) !== groupOf(fault.groups, to)) return true;
+    }
+    return false;
+  }
+
+  /** Changes the faults and tells whoever lost or got back the broker by that. */
+  #change(change: () => void): void {
+    const before = [...this.#endpoints].map((endpoint) => [endpoint, this.#isOut(endpoint.host)] as const);
+    change();
+    for (const [endpoint, wasOut] of before) {
+      const isOut = this.#isOut(endpoint.host);
+      if (isOut === wasOut) continue;
+      this.#note(`${isOut ? 'disconnect' : 'connect'} ${endpoint.host}`);
+      for (const listener of endpoint.listeners) {
+        listener(isOut ? { kind: 'disconnected', reason: 'the simulated broker is down' } : { kind: 'connected' });
+      }
+    }
+  }
+
+  #note(what: string): void {
+    this.trace.note(`${this.#clock.monotonicMs()} ${what}`);
+  }
+}
+
+/** A partition by bit mask: host i of `hosts` is on the side that bit i says. */
+export function partitionByMask(hosts: readonly string[], mask: number): NetworkFault {
+  assert(hosts.length <= 32, 'a mask has 32 bits');
+  const side = (wanted: number): string[] => hosts.filter((_, i) => ((mask >>> i) & 1) === wanted);
+  return { kind: 'partition', groups: [side(0), side(1)] };
+}
+
+function includes(hosts: Hosts, host: string): boolean {
+  return hosts === '*' || hosts.includes(host);
+}
+
+function groupOf(groups: readonly (readonly string[])[], host: string): number {
+  return groups.findIndex((group) => group.includes(host));
+}
+
+/** First 32 bits of SHA-256, hex: enough to see whether two runs sent the same. */
+function digest(payload: Uint8Array): string {
+  return createHash('sha256').update(payload).digest('hex').slice(0, 8);
+}

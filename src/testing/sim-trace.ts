@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * What happened in a run, line by line, and one hash over all of it: two runs of a seed are the same exactly if their
+ * hashes are. Only the newest lines are kept.
+ */
+export class SimTrace {
+  readonly #hash = createHash('sha256');
+  readonly #linesMax: number;
+  #lines: string[] = [];
+  #count = 0;
+
+  /** @param linesMax - Lines kept for reading. Default 10 000. */
+  constructor(linesMax = 10_000) {
+    this.#linesMax = linesMax;
+  }
+
+  note(line: string): void {
+    this.#count += 1;
+    this.#hash.update(line).update('\n');
+    this.#lines.push(line);
+    // Cut only now and then, so that a line costs the same however many there were.
+    if (this.#lines.length >= this.#linesMax * 2) this.#lines = this.#lines.slice(-this.#linesMax);
+  }
+
+  /** Lines noted since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The newest lines, oldest first. */
+  lines(): readonly string[] {
+    return this.#lines.slice(-this.#linesMax);
+  }
+
+  /** SHA-256 over every line so far, hex. */
+  hash(): string {
+    return this.#hash.copy().digest('hex');
+  }
+}
