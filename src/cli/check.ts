@@ -1,0 +1,163 @@
+/**
+ * `vedette check`: says whether a hierarchy file would run, and what would run. Starts nothing.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { type Hierarchy, type HostConfig, InvalidConfigError, type SourceConfig } from '../config/index.ts';
+import { Hierarchy as Tree } from '../mesh/hierarchy.ts';
+import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
+import { hostKeyFile, rosterFile } from './key-files.ts';
+import { readHierarchyFile } from './read-config.ts';
+
+export interface CheckOptions {
+  readonly json: boolean;
+}
+
+/** Most hosts shown of one subsystem, most subsystems shown under one, most names in one list. */
+const shownMax = 12;
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('Validate a hierarchy file and show what would run; every fault is listed with its line.')
+    .argument('<hierarchy.yaml>', 'the hierarchy file')
+    .option('--json', 'print one JSON object', false)
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 valid, 2 not.
+
+Examples:
+  $ vedette check realm.yaml
+  $ vedette check realm.yaml --json | jq '.faults[].message'`,
+    )
+    .action(async (file: string, options: CheckOptions) => {
+      process.exitCode = await runCheck(file, options, processIo);
+    });
+}
+
+export function runCheck(file: string, { json }: CheckOptions, io: CommandIo): Promise<ExitCode> {
+  return exitCodeOf(io, async () => {
+    try {
+      const { hierarchy, folder } = await readHierarchyFile(file);
+      const tree = new Tree({ subsystems: hierarchy.subsystems, hosts: hierarchy.hosts });
+      const missing = missingFiles(hierarchy, folder);
+      io.out(json ? JSON.stringify(summary(hierarchy, tree, missing)) : picture(file, hierarchy, tree, missing));
+      return 0;
+    } catch (error) {
+      if (!(json && error instanceof InvalidConfigError)) throw error;
+      io.out(JSON.stringify({ valid: false, faults: error.faults }));
+      return 2;
+    }
+  });
+}
+
+function summary(hierarchy: Hierarchy, tree: Tree, missing: readonly string[]): object {
+  const { realm, transport, storage, remediation, liveness } = hierarchy;
+  const subsystems = tree.subsystems.map((id) => ({
+    id,
+    parent: tree.parent(id) ?? null,
+    electorate: tree.electorate(id),
+    hosts: tree.ownHosts(id),
+  }));
+  const hosts = hierarchy.hosts.map(({ id, subsystem, source, switch: { kind }, policy: { mode } }) => ({
+    id,
+    subsystem,
+    source,
+    switch: kind,
+    mode,
+  }));
+  return {
+    valid: true,
+    realm,
+    transport,
+    storage,
+    remediation: remediation?.id ?? null,
+    liveness,
+    subsystems,
+    hosts,
+    missing,
+  };
+}
+
+function picture(file: string, hierarchy: Hierarchy, tree: Tree, missing: readonly string[]): string {
+  const { realm, transport, storage, remediation, hosts } = hierarchy;
+  const remediationText =
+    remediation === undefined ? 'no remediation server' : `remediation server '${remediation.id}'`;
+  const counts = `${count(tree.subsystems.length, 'subsystem')}, ${count(hosts.length, 'host')}`;
+  const lines = [
+    `${file} is valid`,
+    `realm '${realm}': ${counts}, ${remediationText}, ${transport.kind} transport, ${storage.kind} storage`,
+    '',
+  ];
+  const hostById = new Map(hosts.map((host) => [host.id, host]));
+  subsystemLines(tree.top, '', tree, hostById, lines);
+  if (missing.length > 0) lines.push('', 'not there yet:', ...shortened(missing).map((text) => `  ${text}`));
+  return lines.join('\n');
+}
+
+function subsystemLines(
+  id: string,
+  indent: string,
+  tree: Tree,
+  hostById: ReadonlyMap<string, HostConfig>,
+  lines: string[],
+): void {
+  const electorate = shortened(tree.electorate(id)).join(', ');
+  lines.push(`${indent}${id}  (nominee: the first alive of ${electorate})`);
+  const inner = `${indent}  `;
+  const hosts = tree.ownHosts(id);
+  for (const host of hosts.slice(0, shownMax)) {
+    const config = hostById.get(host);
+    if (config !== undefined) lines.push(`${inner}${hostText(config)}`);
+  }
+  if (hosts.length > shownMax) lines.push(`${inner}and ${hosts.length - shownMax} more hosts`);
+  const children = tree.children(id);
+  for (const child of children.slice(0, shownMax)) subsystemLines(child, inner, tree, hostById, lines);
+  if (children.length > shownMax) lines.push(`${inner}and ${children.length - shownMax} more subsystems`);
+}
+
+function hostText({ id, source, switch: switchConfig, policy }: HostConfig): string {
+  const switchText =
+    switchConfig.kind === 'dry-run' ? `dry run of ${switchConfig.dialect} ${switchConfig.family}` : switchConfig.kind;
+  return `${id}: ${sourceText(source)}; switch: ${switchText}; mode: ${policy.mode}`;
+}
+
+function sourceText(source: SourceConfig): string {
+  switch (source.kind) {
+    case 'capture':
+      return `reads ${source.file}`;
+    case 'frames':
+      return 'takes frames from the embedding program';
+    case 'none':
+      return 'sees no packets';
+  }
+}
+
+/** Files that a run will need and that are not there. No fault: they may be elsewhere, or come later. */
+function missingFiles({ hosts, keys }: Hierarchy, folder: string): string[] {
+  const missing: string[] = [];
+  for (const { id, source } of hosts) {
+    if (source.kind === 'capture' && !existsSync(resolve(folder, source.file)))
+      missing.push(`${source.file} (capture of ${id})`);
+  }
+  const directory = resolve(folder, keys);
+  if (!existsSync(join(directory, rosterFile))) {
+    missing.push(`${join(keys, rosterFile)} (keys and roster; run \`vedette keygen\`)`);
+    return missing;
+  }
+  for (const { id } of hosts) {
+    if (!existsSync(join(directory, hostKeyFile(id)))) missing.push(`${join(keys, hostKeyFile(id))} (keys of ${id})`);
+  }
+  return missing;
+}
+
+function shortened(items: readonly string[]): readonly string[] {
+  return items.length <= shownMax ? items : [...items.slice(0, shownMax), `… ${items.length - shownMax} more`];
+}
+
+function count(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+}

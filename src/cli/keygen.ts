@@ -1,0 +1,216 @@
+/**
+ * `vedette keygen`: the keys of a realm and its signed roster.
+ *
+ * @module
+ */
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { SystemClock } from '../adapters/system/system-clock.ts';
+import { SystemRandom } from '../adapters/system/system-random.ts';
+import type { Hierarchy } from '../config/index.ts';
+import { ed25519PublicKey } from '../crypto/ed25519.ts';
+import { type HostKeys, makeHostKeys } from '../crypto/identity.ts';
+import { VedetteError } from '../errors.ts';
+import { type Roster, type RosterData, type RosterMember, readRoster, signRoster } from '../mesh/roster.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
+import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
+import {
+  hostKeyFile,
+  type RealmAuthority,
+  readHostKeys,
+  readRealmKey,
+  readRealmPublic,
+  readRosterEnvelope,
+  realmKeyFile,
+  realmPublicFile,
+  rosterFile,
+  writeHostKeys,
+  writeRealmKey,
+  writeRealmPublic,
+  writeRosterEnvelope,
+} from './key-files.ts';
+import { readHierarchyFile } from './read-config.ts';
+
+export interface KeygenOptions {
+  /** Directory to write; default: `keys` of the hierarchy file. */
+  readonly out?: string;
+  readonly validForMs: number;
+  /** Throw all existing keys away. */
+  readonly force: boolean;
+}
+
+export interface KeygenPorts {
+  readonly io: CommandIo;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly random: Random;
+}
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+/** Shortest and longest time a roster may be valid. */
+const validForMsMin = minuteMs;
+const validForMsMax = 3660 * dayMs;
+/** Most files that are listed one by one. */
+const filesListedMax = 20;
+
+export function keygenCommand(): Command {
+  return new Command('keygen')
+    .description(
+      'Make the keys of a realm and its signed roster. Run it again after adding hosts: existing keys are kept.',
+    )
+    .argument('<hierarchy.yaml>', 'the hierarchy file')
+    .option('--out <directory>', "where to write (default: 'keys' of the hierarchy file)")
+    .option('--valid-for <duration>', 'how long the roster holds, as 365d, 12h or 30m', parseDuration, 365 * dayMs)
+    .option('--force', 'make all keys new, also those that exist; every host needs the new ones then', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ vedette keygen realm.yaml
+  $ vedette keygen realm.yaml --out /etc/vedette/keys --valid-for 90d`,
+    )
+    .action(async (file: string, options: { out?: string; validFor: number; force: boolean }) => {
+      const { out, validFor: validForMs, force } = options;
+      const ports = { io: processIo, clock: new SystemClock(), random: new SystemRandom() };
+      process.exitCode = await runKeygen(file, { validForMs, force, ...(out === undefined ? {} : { out }) }, ports);
+    });
+}
+
+/** Writes the files and says which. Nothing secret is printed. */
+export function runKeygen(file: string, options: KeygenOptions, { io, clock, random }: KeygenPorts): Promise<ExitCode> {
+  return exitCodeOf(io, async () => {
+    const { hierarchy, folder } = await readHierarchyFile(file);
+    const directory = options.out ?? resolve(folder, hierarchy.keys);
+    const existing = await readExisting(directory, hierarchy.realm, options.force);
+    const authority = existing.authority ?? makeAuthority(hierarchy.realm, random);
+
+    const lines: string[] = [];
+    const members: RosterMember[] = [];
+    for (const [id, subsystem] of memberPlaces(hierarchy)) {
+      const kept = options.force ? undefined : await readHostKeys(directory, id, hierarchy.realm);
+      const keys = kept ?? makeHostKeys(id, random);
+      // Secrets first, roster last: whatever a crash leaves, running again completes it.
+      if (kept === undefined) await writeHostKeys(directory, hierarchy.realm, keys);
+      lines.push(`${kept === undefined ? 'wrote' : 'kept '} ${join(directory, hostKeyFile(id))}`);
+      members.push(asMember(keys, subsystem));
+    }
+    if (existing.authority === undefined) await writeRealmKey(directory, authority);
+    await writeRealmPublic(directory, authority);
+
+    const issuedAtMs = clock.wallMs();
+    const roster: RosterData = {
+      realm: hierarchy.realm,
+      version: (existing.roster?.version ?? 0) + 1,
+      issuedAtMs,
+      expiresAtMs: issuedAtMs + options.validForMs,
+      top: hierarchy.subsystems.find(({ parent }) => parent === undefined)?.id ?? '',
+      subsystems: hierarchy.subsystems,
+      members,
+    };
+    await writeRosterEnvelope(directory, signRoster(roster, authority.secretKey));
+
+    const unlisted = lines.length - filesListedMax;
+    if (unlisted > 0) lines.splice(filesListedMax, unlisted, `and ${unlisted} more like these`);
+    lines.push(
+      `${existing.authority === undefined ? 'wrote' : 'kept '} ${join(directory, realmKeyFile)} (keep it offline: it says who belongs to the realm)`,
+    );
+    lines.push(`wrote ${join(directory, realmPublicFile)}`);
+    const expires = new Date(roster.expiresAtMs).toISOString().slice(0, 10);
+    lines.push(
+      `wrote ${join(directory, rosterFile)} (version ${roster.version}, ${members.length} members, expires ${expires})`,
+    );
+    for (const path of await leftOver(directory, members)) lines.push(`left  ${path} (not in the hierarchy any more)`);
+    io.out(lines.join('\n'));
+    io.out(nextStep(file, hierarchy));
+    return 0;
+  });
+}
+
+/** Hosts with their subsystem in rank order, then the remediation server. */
+function* memberPlaces({
+  hosts,
+  remediation,
+}: Hierarchy): Iterable<readonly [id: string, subsystem: string | undefined]> {
+  for (const { id, subsystem } of hosts) yield [id, subsystem];
+  if (remediation !== undefined) yield [remediation.id, undefined];
+}
+
+function asMember({ id, signing, noise }: HostKeys, subsystem: string | undefined): RosterMember {
+  const keys = { signingKey: signing.publicKey, noiseKey: noise.publicKey };
+  return subsystem === undefined
+    ? { id, role: 'remediation-server', ...keys }
+    : { id, role: 'inspector', subsystem, ...keys };
+}
+
+function makeAuthority(realm: string, random: Random): RealmAuthority {
+  const secretKey = random.bytes(32);
+  return { realm, secretKey, publicKey: ed25519PublicKey(secretKey) };
+}
+
+interface Existing {
+  /** Undefined where a new one is to be made. */
+  readonly authority: RealmAuthority | undefined;
+  /** The roster that the next one follows; its version counts even if it has expired. */
+  readonly roster: Roster | undefined;
+}
+
+/** What an earlier run left, checked: nothing is written before all of it is understood. */
+async function readExisting(directory: string, realm: string, force: boolean): Promise<Existing> {
+  if (force) return { authority: undefined, roster: await readOldRoster(directory) };
+  const authority = await readRealmKey(directory);
+  const known = await readRealmPublic(directory);
+  if (authority === undefined) {
+    if (known === undefined) return { authority, roster: undefined };
+    throw new VedetteError(
+      'keys/missing',
+      `${join(directory, realmKeyFile)} does not exist, but ${realmPublicFile} does: put the authority's key back to sign, or use --force to start a new realm`,
+    );
+  }
+  if (authority.realm !== realm) {
+    throw new VedetteError(
+      'keys/malformed',
+      `${join(directory, realmKeyFile)} belongs to realm '${authority.realm}', not '${realm}'; use another directory (--out)`,
+    );
+  }
+  const envelope = await readRosterEnvelope(directory);
+  return { authority, roster: envelope === undefined ? undefined : readRoster(envelope, authority.publicKey) };
+}
+
+/** The roster that `--force` replaces, so that versions still rise; undefined where it cannot be believed. */
+async function readOldRoster(directory: string): Promise<Roster | undefined> {
+  try {
+    const known = await readRealmPublic(directory);
+    const envelope = await readRosterEnvelope(directory);
+    return known === undefined || envelope === undefined ? undefined : readRoster(envelope, known.publicKey);
+  } catch (error) {
+    if (error instanceof VedetteError) return undefined;
+    throw error;
+  }
+}
+
+/** Key files of hosts that are no members, sorted. */
+async function leftOver(directory: string, members: readonly RosterMember[]): Promise<string[]> {
+  const wanted = new Set(members.map(({ id }) => hostKeyFile(id)));
+  const names = await readdir(join(directory, 'hosts'));
+  return names
+    .map((name) => join('hosts', name))
+    .filter((path) => path.endsWith('.key.json') && !wanted.has(path))
+    .sort()
+    .map((path) => join(directory, path));
+}
+
+function nextStep(file: string, { hosts, transport }: Hierarchy): string {
+  const host = hosts[0]?.id ?? '';
+  if (transport.kind === 'in-process') return `next: vedette replay ${file} --capture ${host}=<file.pcap>`;
+  return `next: copy ${realmPublicFile}, ${rosterFile} and its own key file to every server, then there: vedette run ${file} --host ${host}`;
+}
+
+function parseDuration(text: string): number {
+  const [, amount, unit] = /^([1-9]\d{0,8})([mhd])$/.exec(text) ?? [];
+  const unitMs = { m: minuteMs, h: 60 * minuteMs, d: dayMs }[unit ?? ''];
+  const durationMs = unitMs === undefined ? Number.NaN : Number(amount) * unitMs;
+  if (durationMs >= validForMsMin && durationMs <= validForMsMax) return durationMs;
+  throw new InvalidArgumentError('Allowed: a number with m, h or d, from 1m to 3660d.');
+}
