@@ -1,0 +1,11 @@
+/** Seeded traffic with known attacks in it, as frames and as capture files. */
+export type { Attack, GroundTruth, PortScan, SlowAddressScan, SynFlood } from './attack.ts';
+export { type BenchKind, benchKinds, writeBenchCapture } from './bench-capture.ts';
+export { FrameTrace } from './frame-trace.ts';
+export {
+  generateTraffic,
+  type Traffic,
+  type TrafficOptions,
+  type TrafficServer,
+  writeTraffic,
+} from './generate-traffic.ts';
