@@ -1,0 +1,251 @@
+/**
+ * The packet engine of one host: decode, watch, flows, heuristics. Plain functions over typed arrays, one call per
+ * packet; evidence and assessments are fetched with `drain`.
+ *
+ * @module
+ */
+import type { Evidence } from '../messages/evidence.ts';
+import type { Assessment } from '../messages/finding.ts';
+import type { HeuristicsPolicy, Watch } from '../messages/policy.ts';
+import type { PathCounters } from '../ports/packet-path.ts';
+import { formatAddress } from './address.ts';
+import { Correlation } from './correlation.ts';
+import { decode, decodeReasons } from './decode.ts';
+import { FanOutTracker } from './fan-out-tracker.ts';
+import { FloodTracker } from './flood-tracker.ts';
+import { FlowTable, flowFact } from './flow-table.ts';
+import { heuristics } from './heuristics/index.ts';
+import { fragmentKind, networkKind, Packet } from './packet.ts';
+import { PacketClock } from './packet-clock.ts';
+import { WatchFilter } from './watch.ts';
+
+export const flowsMaxDefault = 1_048_576;
+/** Keys of one heuristic held at once. */
+const keysMax = 262_144;
+const promotedMax = 8_192;
+const floodCellsMax = 65_536;
+const floodRecordsMax = 4_096;
+const correlationKeysMax = 16_384;
+
+export interface PacketEngineOptions {
+  /** Id of this host. */
+  readonly origin: string;
+  readonly policy: { readonly watch: Watch; readonly heuristics: HeuristicsPolicy };
+  /** Flows held at once; the tables of the heuristics shrink with it. */
+  readonly flowsMax?: number;
+  /** 32 random bits, so that nobody can choose keys that collide in the tables. Results do not depend on it. */
+  readonly hashSeed?: number;
+}
+
+export class PacketEngine {
+  readonly #packet = new Packet();
+  readonly #clock = new PacketClock();
+  readonly #watch: WatchFilter;
+  readonly #flows: FlowTable;
+  readonly #addressScan: FanOutTracker | undefined;
+  readonly #portScan: FanOutTracker | undefined;
+  readonly #synFlood: FloodTracker | undefined;
+  readonly #correlation: Correlation;
+  readonly #addressScanKey = new Uint32Array(5);
+  readonly #portScanKey = new Uint32Array(8);
+  readonly #port = new Uint32Array(1);
+  #packets = 0;
+  #bytes = 0;
+  readonly #malformed = new Float64Array(decodeReasons.length);
+  #skippedUnwatched = 0;
+  #skippedArp = 0;
+  #skippedNotIp = 0;
+  #skippedLinkType = 0;
+  #skippedFragment = 0;
+  #isFinished = false;
+
+  constructor(options: PacketEngineOptions) {
+    const { origin, policy } = options;
+    const flowsMax = options.flowsMax ?? flowsMaxDefault;
+    const hashSeed = options.hashSeed ?? 0x3c6ef372;
+    this.#watch = new WatchFilter(policy.watch);
+    this.#flows = new FlowTable({ flowsMax, hashSeed });
+    const limits = {
+      keysMax: Math.min(keysMax, flowsMax),
+      promotedMax: Math.min(promotedMax, flowsMax),
+      hashSeed,
+      origin,
+    };
+    const { 'address-scan': addressScan, 'port-scan': portScan, 'syn-flood': synFlood } = policy.heuristics;
+    if (addressScan.enabled) {
+      this.#addressScan = new FanOutTracker({
+        ...limits,
+        heuristic: 'address-scan',
+        keyWords: 5,
+        itemWords: 4,
+        shape: heuristics['address-scan'].window(policy.heuristics),
+        evidenceMin: addressScan.evidenceMin,
+        threshold: addressScan.destinationsMin,
+        keyText: (words, at) => `${formatAddress(words, at)}|${words[at + 4]}`,
+        itemText: formatAddress,
+      });
+    }
+    if (portScan.enabled) {
+      this.#portScan = new FanOutTracker({
+        ...limits,
+        heuristic: 'port-scan',
+        keyWords: 8,
+        itemWords: 1,
+        shape: heuristics['port-scan'].window(policy.heuristics),
+        evidenceMin: portScan.evidenceMin,
+        threshold: portScan.portsMin,
+        keyText: (words, at) => `${formatAddress(words, at)}|${formatAddress(words, at + 4)}`,
+        itemText: (words, at) => String(words[at]),
+      });
+    }
+    if (synFlood.enabled) {
+      this.#synFlood = new FloodTracker({
+        heuristic: 'syn-flood',
+        origin,
+        shape: heuristics['syn-flood'].window(policy.heuristics),
+        evidenceMin: synFlood.evidenceMin,
+        cellsMax: Math.min(floodCellsMax, flowsMax),
+        recordsMax: Math.min(floodRecordsMax, flowsMax),
+        hashSeed,
+      });
+    }
+    this.#correlation = new Correlation({
+      subsystem: origin,
+      heuristics: policy.heuristics,
+      entriesMax: Math.min(correlationKeysMax, flowsMax),
+    });
+  }
+
+  /**
+   * Takes one frame. Total over any bytes; never throws, keeps no reference to `bytes`.
+   *
+   * @param offset - Where the frame starts in `bytes`.
+   * @param capturedLength - Bytes of it that are there.
+   * @param originalLength - Bytes on the wire.
+   * @param linkType - Link type of the capture (https://www.tcpdump.org/linktypes.html).
+   * @param timeMs - Capture time, ms since the Unix epoch, with fraction. May run backwards.
+   */
+  packet(
+    bytes: Uint8Array,
+    offset: number,
+    capturedLength: number,
+    originalLength: number,
+    linkType: number,
+    timeMs: number,
+  ): void {
+    // A time that is no number would spread through every table: such a packet happens now.
+    if (!Number.isFinite(timeMs)) {
+      this.packet(bytes, offset, capturedLength, originalLength, linkType, this.#clock.nowMs || 0);
+      return;
+    }
+    this.#packets++;
+    this.#bytes += originalLength;
+    const clock = this.#clock;
+    clock.advance(timeMs);
+    const elapsedMs = clock.elapsedMs;
+    this.#settle(elapsedMs);
+
+    const packet = this.#packet;
+    packet.timeMs = timeMs;
+    const reason = decode(packet, bytes, offset, capturedLength, linkType, originalLength);
+    if (reason !== 0) {
+      this.#malformed[reason]!++;
+      return;
+    }
+    if (!this.#watch.watchesAll && !this.#watch.matches(packet)) {
+      this.#skippedUnwatched++;
+      return;
+    }
+    if (packet.network < networkKind.ipv4) {
+      this.#skipNotIp(packet.network);
+      return;
+    }
+    if (packet.fragment === fragmentKind.later) {
+      this.#skippedFragment++;
+      return;
+    }
+    const facts = this.#flows.update(packet, elapsedMs);
+    if (facts !== 0) this.#note(facts, elapsedMs);
+  }
+
+  /** What changed since the last drain and is at its reporting step, and what this host alone makes of it. */
+  drain(): { evidence: Evidence[]; assessments: Assessment[] } {
+    const elapsedMs = this.#clock.elapsedMs;
+    const evidence: Evidence[] = [];
+    this.#addressScan?.takeEvidence(elapsedMs, this.#isFinished, evidence);
+    this.#portScan?.takeEvidence(elapsedMs, this.#isFinished, evidence);
+    this.#synFlood?.takeEvidence(evidence);
+    return { evidence, assessments: [...this.#correlation.merge(evidence)] };
+  }
+
+  /** End of the source: pending attempts and open windows are decided. `drain` then hands over the rest. */
+  finish(): void {
+    this.#isFinished = true;
+    this.#clock.finish();
+    this.#settle(Number.MAX_SAFE_INTEGER);
+    this.#synFlood?.advance(0, true);
+  }
+
+  counters(): PathCounters {
+    const malformed: Record<string, number> = {};
+    decodeReasons.forEach((reason, i) => {
+      if (i > 0) setPositive(malformed, reason, this.#malformed[i]!);
+    });
+    const evicted: Record<string, number> = {};
+    setPositive(evicted, 'flow', this.#flows.evicted);
+    setPositive(evicted, 'attempt', this.#flows.attemptsEvicted);
+    setPositive(evicted, 'address-scan', this.#addressScan?.evicted ?? 0);
+    setPositive(evicted, 'port-scan', this.#portScan?.evicted ?? 0);
+    setPositive(evicted, 'syn-flood', this.#synFlood?.evicted ?? 0);
+    setPositive(evicted, 'correlation', this.#correlation.counters().evicted.keys);
+    const skipped: Record<string, number> = {};
+    setPositive(skipped, 'not-watched', this.#skippedUnwatched);
+    setPositive(skipped, 'arp', this.#skippedArp);
+    setPositive(skipped, 'not-ip', this.#skippedNotIp);
+    setPositive(skipped, 'link-type', this.#skippedLinkType);
+    setPositive(skipped, 'fragment', this.#skippedFragment);
+    return { packets: this.#packets, bytes: this.#bytes, flows: this.#flows.flows, malformed, evicted, skipped };
+  }
+
+  /** Decides what packet time has decided. */
+  #settle(elapsedMs: number): void {
+    const flows = this.#flows;
+    while (flows.takeUnanswered(elapsedMs)) this.#failed(this.#clock.elapsedMs);
+    this.#synFlood?.advance(elapsedMs, false);
+  }
+
+  #note(facts: number, elapsedMs: number): void {
+    const { attempt } = this.#flows;
+    if ((facts & flowFact.syn) !== 0) {
+      this.#synFlood?.syn(attempt, (facts & flowFact.attempted) !== 0, elapsedMs);
+    } else if ((facts & flowFact.completed) !== 0) {
+      this.#synFlood?.completed(attempt, elapsedMs);
+    } else if ((facts & flowFact.reset) !== 0) {
+      if ((facts & flowFact.resetHalfOpen) !== 0) this.#synFlood?.reset(attempt, elapsedMs);
+      this.#failed(elapsedMs);
+    }
+  }
+
+  /** The attempt at hand failed. */
+  #failed(elapsedMs: number): void {
+    const { attempt } = this.#flows;
+    const { addresses } = attempt;
+    const byPort = this.#addressScanKey;
+    for (let i = 0; i < 4; i++) byPort[i] = addresses[i]!;
+    byPort[4] = attempt.destinationPort;
+    this.#addressScan?.failed(byPort, addresses, 4, attempt.timeMs, elapsedMs);
+    this.#port[0] = attempt.destinationPort;
+    this.#portScanKey.set(addresses);
+    this.#portScan?.failed(this.#portScanKey, this.#port, 0, attempt.timeMs, elapsedMs);
+  }
+
+  #skipNotIp(network: number): void {
+    if (network === networkKind.arp) this.#skippedArp++;
+    else if (network === networkKind.unknownLink) this.#skippedLinkType++;
+    else this.#skippedNotIp++;
+  }
+}
+
+function setPositive(record: Record<string, number>, name: string, count: number): void {
+  if (count > 0) record[name] = count;
+}

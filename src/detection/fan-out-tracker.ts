@@ -1,0 +1,466 @@
+/**
+ * Counts, per key and pane, how many different items a key failed on: the host's side of the two scan heuristics.
+ *
+ * Most keys fail on one or two items and are never heard of again, in a flood hundreds of thousands of them; they live
+ * in two flat tables (keys, and a short list of items each). A key that reaches the reporting threshold, or whose list
+ * gets long, is promoted to pane records with real sets.
+ *
+ * @module
+ */
+import type { Evidence } from '../messages/evidence.ts';
+import { distinctCount, unionDistinct } from './distinct.ts';
+import type { WindowShape } from './heuristic.ts';
+import { hashItem } from './item-hash.ts';
+import { PaneRecord } from './pane-record.ts';
+import { WordTable } from './word-table.ts';
+
+/** Items of a key that are listed before it is promoted. */
+const listedMax = 8;
+const nodesMin = 1_024;
+const noNode = 0;
+/** A key that changed is reported at least this often within a pane's length, whatever its step. */
+const reportsPerPane = 6;
+/** Reports of one key grow by at least this factor up to its threshold, and double beyond. */
+const stepFactor = 1.25;
+
+export interface FanOutOptions {
+  readonly heuristic: string;
+  readonly origin: string;
+  readonly keyWords: number;
+  readonly itemWords: number;
+  /** Keys held at once. */
+  readonly keysMax: number;
+  /** Promoted keys held at once. */
+  readonly promotedMax: number;
+  readonly shape: WindowShape;
+  /** Distinct items within a window from which a key is reported. */
+  readonly evidenceMin: number;
+  /** Distinct items at which the heuristic fires: always a reporting step. */
+  readonly threshold: number;
+  readonly hashSeed: number;
+  keyText(words: Uint32Array, at: number): string;
+  itemText(words: Uint32Array, at: number): string;
+}
+
+/** A key with real sets. */
+interface Promoted {
+  /** Its record in the table of keys. */
+  at: number;
+  readonly key: string;
+  /** Ascending by number; the newest one and as many before it as a window needs. */
+  readonly panes: PaneRecord[];
+  /** Distinct items of the window at the last report. */
+  reported: number;
+  nextStep: number;
+  /** Items that must still be added before the window can have reached the next step. */
+  slack: number;
+  lastReportMs: number;
+  isDue: boolean;
+  isWaiting: boolean;
+}
+
+/** Words of a key's value. */
+const nodeAt = 0;
+const promotedAt = 1;
+const keyValueWords = 2;
+
+/** Words of a node behind its item. */
+const nodePane = 0;
+const nodeFirst = 1;
+const nodeLast = 2;
+const nodeCount = 3;
+const nodeNext = 4;
+const nodeTail = 5;
+
+export class FanOutTracker {
+  /** Keys, and promoted keys, given up because there were too many. */
+  evicted = 0;
+  readonly #options: FanOutOptions;
+  readonly #keys: WordTable;
+  readonly #hash = new Uint32Array(2);
+  readonly #nodeStride: number;
+  readonly #nodesMax: number;
+  /** Node 0 is never used, so that 0 ends a list. */
+  #nodes: Uint32Array;
+  #freshNode = 1;
+  #freeNode = noNode;
+  /** Position 0 is never used. */
+  readonly #promoted: (Promoted | undefined)[] = [undefined];
+  readonly #freePromoted: number[] = [];
+  #promotedHand = 1;
+  #promotedSize = 0;
+  /** Keys at a reporting step. */
+  #due: Promoted[] = [];
+  /** Keys at or above the reporting threshold that changed since their last report. */
+  #waiting: Promoted[] = [];
+  /** Panes that left their key's window with something unreported in them. */
+  #left: Evidence[] = [];
+  /** Node panes are kept relative to this one. */
+  #basePane = Number.NaN;
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    const { shape } = options;
+    this.#keys = new WordTable({
+      keyWords: options.keyWords,
+      valueWords: keyValueWords,
+      entriesMax: options.keysMax,
+      lifetimeMs: shape.paneMs * (shape.panes + 1),
+      hashSeed: options.hashSeed,
+    });
+    this.#nodeStride = options.itemWords + nodeTail;
+    this.#nodesMax = 2 * options.keysMax;
+    this.#nodes = new Uint32Array(Math.min(nodesMin, this.#nodesMax + 1) * this.#nodeStride);
+  }
+
+  /** Keys held now. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /**
+   * One failed attempt of a key on an item.
+   *
+   * @param key - `keyWords` words.
+   * @param item - `itemWords` words from `itemAt` on.
+   * @param timeMs - Packet time of the attempt.
+   * @param elapsedMs - The packet clock.
+   */
+  failed(key: Uint32Array, item: Uint32Array, itemAt: number, timeMs: number, elapsedMs: number): void {
+    const keys = this.#keys;
+    const pane = Math.floor(timeMs / this.#options.shape.paneMs);
+    let at = keys.find(key);
+    if (at >= 0 && keys.isOver(at, elapsedMs)) {
+      this.#forget(at);
+      at = -1;
+    }
+    if (at < 0) at = this.#insert(key, elapsedMs);
+    else keys.touch(at, elapsedMs);
+    const number = keys.words[at + keys.valueAt + promotedAt]!;
+    if (number !== 0) this.#grow(this.#promoted[number]!, pane, item, itemAt, timeMs, elapsedMs);
+    else this.#list(at, pane, item, itemAt, timeMs, elapsedMs);
+  }
+
+  /** Hands over what is at its reporting step, or has waited long enough, as whole values. */
+  takeEvidence(elapsedMs: number, everything: boolean, into: Evidence[]): void {
+    const waitMs = this.#options.shape.paneMs / reportsPerPane;
+    for (const value of this.#left) into.push(value);
+    this.#left = [];
+    for (const promoted of this.#due) if (promoted.isDue) this.#report(promoted, elapsedMs, into);
+    this.#due = [];
+    const waiting: Promoted[] = [];
+    for (const promoted of this.#waiting) {
+      if (!promoted.isWaiting) continue;
+      if (everything || elapsedMs - promoted.lastReportMs >= waitMs) this.#report(promoted, elapsedMs, into);
+      else waiting.push(promoted);
+    }
+    this.#waiting = waiting;
+  }
+
+  #insert(key: Uint32Array, elapsedMs: number): number {
+    const keys = this.#keys;
+    for (let i = 0; i < 2; i++) {
+      const over = keys.nextOver(elapsedMs);
+      if (over >= 0) this.#forget(over);
+    }
+    if (keys.full) this.#giveUpKey(elapsedMs);
+    return keys.insert(key, elapsedMs);
+  }
+
+  /** Gives up the oldest of a few keys; promoted ones, which have something to say, only if there is nothing else. */
+  #giveUpKey(elapsedMs: number): void {
+    const keys = this.#keys;
+    let victim = keys.victim(elapsedMs);
+    for (let tries = 0; tries < 4 && keys.words[victim + keys.valueAt + promotedAt] !== 0; tries++) {
+      victim = keys.victim(elapsedMs);
+    }
+    if (!keys.isOver(victim, elapsedMs)) this.evicted++;
+    this.#forget(victim);
+  }
+
+  #forget(at: number): void {
+    const keys = this.#keys;
+    const value = at + keys.valueAt;
+    const number = keys.words[value + promotedAt]!;
+    if (number !== 0) this.#demote(number);
+    let node = keys.words[value + nodeAt]!;
+    while (node !== noNode) {
+      const next = this.#nodes[node * this.#nodeStride + this.#options.itemWords + nodeNext]!;
+      this.#releaseNode(node);
+      node = next;
+    }
+    keys.remove(at);
+  }
+
+  #demote(number: number): void {
+    const promoted = this.#promoted[number]!;
+    if (promoted.isWaiting || promoted.isDue) this.#report(promoted, promoted.lastReportMs, this.#left);
+    promoted.isDue = false;
+    promoted.isWaiting = false;
+    this.#promoted[number] = undefined;
+    this.#freePromoted.push(number);
+    this.#promotedSize--;
+  }
+
+  /** The short list of a key that is not promoted. */
+  #list(at: number, pane: number, item: Uint32Array, itemAt: number, timeMs: number, elapsedMs: number): void {
+    const { itemWords, shape, evidenceMin } = this.#options;
+    const stride = this.#nodeStride;
+    const value = at + this.#keys.valueAt;
+    if (Number.isNaN(this.#basePane)) this.#basePane = pane;
+    const relative = (pane - this.#basePane) | 0;
+    const offset = Math.max(0, Math.floor(timeMs - pane * shape.paneMs));
+    const nodes = this.#nodes;
+    let listed = 0;
+    let before = noNode;
+    let node = this.#keys.words[value + nodeAt]!;
+    while (node !== noNode) {
+      const from = node * stride;
+      const tail = from + itemWords;
+      const next = nodes[tail + nodeNext]!;
+      const distance = relative - (nodes[tail + nodePane]! | 0);
+      if (distance > shape.panes || distance < -shape.panes) {
+        if (before === noNode) this.#keys.words[value + nodeAt] = next;
+        else nodes[before * stride + itemWords + nodeNext] = next;
+        this.#releaseNode(node);
+        node = next;
+        continue;
+      }
+      if (distance === 0 && sameWords(nodes, from, item, itemAt, itemWords)) {
+        nodes[tail + nodeCount]!++;
+        if (offset < nodes[tail + nodeFirst]!) nodes[tail + nodeFirst] = offset;
+        if (offset > nodes[tail + nodeLast]!) nodes[tail + nodeLast] = offset;
+        return;
+      }
+      listed++;
+      before = node;
+      node = next;
+    }
+    const added = this.#takeNode(elapsedMs, at);
+    if (added === noNode) return;
+    const from = added * stride;
+    const words = this.#nodes;
+    for (let i = 0; i < itemWords; i++) words[from + i] = item[itemAt + i]!;
+    words[from + itemWords + nodePane] = relative;
+    words[from + itemWords + nodeFirst] = offset;
+    words[from + itemWords + nodeLast] = offset;
+    words[from + itemWords + nodeCount] = 1;
+    words[from + itemWords + nodeNext] = this.#keys.words[value + nodeAt]!;
+    this.#keys.words[value + nodeAt] = added;
+    listed++;
+    if (listed > listedMax || (listed >= evidenceMin && this.#listedItems(value) >= evidenceMin)) {
+      this.#promote(at, elapsedMs);
+    }
+  }
+
+  /** Different items in a key's list; at most `listedMax` + 1 nodes are compared. */
+  #listedItems(value: number): number {
+    const { itemWords } = this.#options;
+    const nodes = this.#nodes;
+    const stride = this.#nodeStride;
+    let items = 0;
+    for (let a = this.#keys.words[value + nodeAt]!; a !== noNode; a = nodes[a * stride + itemWords + nodeNext]!) {
+      let isNew = true;
+      for (let b = this.#keys.words[value + nodeAt]!; b !== a && isNew; b = nodes[b * stride + itemWords + nodeNext]!) {
+        isNew = !sameWords(nodes, b * stride, nodes, a * stride, itemWords);
+      }
+      if (isNew) items++;
+    }
+    return items;
+  }
+
+  #promote(at: number, elapsedMs: number): void {
+    const { itemWords, shape, evidenceMin, keyText, promotedMax } = this.#options;
+    const keys = this.#keys;
+    if (this.#promotedSize >= promotedMax) this.#giveUpPromoted(elapsedMs);
+    const number = this.#freePromoted.pop() ?? this.#promoted.length;
+    const promoted: Promoted = {
+      at,
+      key: keyText(keys.words, at + keys.valueAt - this.#options.keyWords),
+      panes: [],
+      reported: 0,
+      nextStep: evidenceMin,
+      slack: 0,
+      lastReportMs: elapsedMs,
+      isDue: false,
+      isWaiting: false,
+    };
+    this.#promoted[number] = promoted;
+    this.#promotedSize++;
+    const value = at + keys.valueAt;
+    keys.words[value + promotedAt] = number;
+    const stride = this.#nodeStride;
+    // Copied first: taking over may not see nodes that are released meanwhile.
+    let node = keys.words[value + nodeAt]!;
+    keys.words[value + nodeAt] = noNode;
+    while (node !== noNode) {
+      const from = node * stride;
+      const tail = from + itemWords;
+      const pane = this.#basePane + (this.#nodes[tail + nodePane]! | 0);
+      const startMs = pane * shape.paneMs;
+      const record = this.#paneOf(promoted, pane, startMs + this.#nodes[tail + nodeFirst]!);
+      if (record !== undefined) {
+        record.seen(startMs + this.#nodes[tail + nodeFirst]!);
+        record.seen(startMs + this.#nodes[tail + nodeLast]!);
+        record.counts[0]! += this.#nodes[tail + nodeCount]!;
+        hashItem(this.#nodes, from, itemWords, this.#hash);
+        record.addSampled(this.#hash[0]!, this.#hash[1]!, this.#nodes, from);
+      }
+      const next = this.#nodes[tail + nodeNext]!;
+      this.#releaseNode(node);
+      node = next;
+    }
+    this.#measure(promoted);
+  }
+
+  #giveUpPromoted(elapsedMs: number): void {
+    let victim = 0;
+    let oldestIdleMs = -1;
+    for (let seen = 0; seen < 16 || victim === 0; ) {
+      if (this.#promotedHand >= this.#promoted.length) this.#promotedHand = 1;
+      const number = this.#promotedHand++;
+      const promoted = this.#promoted[number];
+      if (promoted === undefined) continue;
+      seen++;
+      const idleMs = this.#keys.idleMs(promoted.at, elapsedMs);
+      if (idleMs > oldestIdleMs) {
+        victim = number;
+        oldestIdleMs = idleMs;
+      }
+    }
+    this.evicted++;
+    this.#forget(this.#promoted[victim]!.at);
+  }
+
+  #grow(promoted: Promoted, pane: number, item: Uint32Array, itemAt: number, timeMs: number, elapsedMs: number): void {
+    const record = this.#paneOf(promoted, pane, timeMs);
+    if (record === undefined) return;
+    record.seen(timeMs);
+    record.counts[0]!++;
+    const { itemWords, evidenceMin } = this.#options;
+    hashItem(item, itemAt, itemWords, this.#hash);
+    if (record.addSampled(this.#hash[0]!, this.#hash[1]!, item, itemAt)) {
+      promoted.slack--;
+      if (promoted.slack <= 0) this.#measure(promoted);
+    }
+    // Between steps, what changed is reported once in a while.
+    if (!promoted.isWaiting && promoted.reported >= evidenceMin) {
+      promoted.isWaiting = true;
+      this.#waiting.push(promoted);
+    }
+    if (promoted.reported === 0) promoted.lastReportMs = elapsedMs;
+  }
+
+  /** Compares the window with the next step, and works out when the next look can be worth while. */
+  #measure(promoted: Promoted): void {
+    const distinct = this.#windowCount(promoted, promoted.panes.length);
+    if (distinct >= promoted.nextStep && !promoted.isDue) {
+      promoted.isDue = true;
+      this.#due.push(promoted);
+    }
+    const { evidenceMin, threshold } = this.#options;
+    let step = Math.max(1, evidenceMin);
+    while (step <= distinct) {
+      const grown = step < threshold ? Math.ceil(step * stepFactor) : step * 2;
+      step = step < threshold && grown > threshold ? threshold : Math.max(step + 1, grown);
+    }
+    promoted.nextStep = step;
+    // A sketch changes less often than members are added: look again after the same share of changes.
+    promoted.slack = Math.max(1, step - distinct);
+    if (promoted.panes.some((pane) => !pane.sets[0]!.isExact)) promoted.slack = Math.max(1, promoted.slack >> 4);
+  }
+
+  /** Distinct items of the first `length` panes. */
+  #windowCount(promoted: Promoted, length: number): number {
+    const { panes } = promoted;
+    if (length === 0) return 0;
+    if (length === 1) return panes[0]!.sets[0]!.count();
+    let union = panes[0]!.sets[0]!.snapshot();
+    for (let i = 1; i < length; i++) union = unionDistinct(union, panes[i]!.sets[0]!.snapshot());
+    return distinctCount(union);
+  }
+
+  /** The record of a pane; `undefined` where the pane is too old to be in a window with the newest one. */
+  #paneOf(promoted: Promoted, number: number, timeMs: number): PaneRecord | undefined {
+    const { panes } = promoted;
+    const { shape, itemWords } = this.#options;
+    let i = panes.length;
+    while (i > 0 && panes[i - 1]!.number > number) i--;
+    if (i > 0 && panes[i - 1]!.number === number) return panes[i - 1];
+    const record = new PaneRecord(number, timeMs, 2, 1, itemWords);
+    panes.splice(i, 0, record);
+    const newest = panes[panes.length - 1]!.number;
+    // Either the window moved on, or the packets' clock was set back: what is far from this packet is over.
+    const isSetBack = newest - number > shape.panes;
+    for (let j = panes.length - 1; j >= 0; j--) {
+      const pane = panes[j]!;
+      const isOver = isSetBack ? pane.number - number > shape.panes : newest - pane.number > shape.panes;
+      if (!isOver) continue;
+      if (pane.isDirty && promoted.reported > 0) this.#left.push(this.#evidence(promoted, pane));
+      panes.splice(j, 1);
+      promoted.slack = 0;
+    }
+    return record;
+  }
+
+  #report(promoted: Promoted, elapsedMs: number, into: Evidence[]): void {
+    promoted.isDue = false;
+    promoted.isWaiting = false;
+    promoted.lastReportMs = elapsedMs;
+    let before = 0;
+    for (let i = 0; i < promoted.panes.length; i++) {
+      const pane = promoted.panes[i]!;
+      // What the pane added to the window so far, for people: this host's share of the distinct items.
+      const upTo = this.#windowCount(promoted, i + 1);
+      pane.counts[1] = Math.max(pane.counts[1]!, upTo - before);
+      before = upTo;
+      if (pane.isDirty) into.push(this.#evidence(promoted, pane));
+      pane.isDirty = false;
+    }
+    promoted.reported = before;
+  }
+
+  #evidence(promoted: Promoted, pane: PaneRecord): Evidence {
+    const { heuristic, origin, shape, itemText } = this.#options;
+    return pane.evidence(heuristic, promoted.key, shape.paneMs, origin, itemText);
+  }
+
+  #takeNode(elapsedMs: number, forKey: number): number {
+    if (this.#freeNode === noNode && this.#freshNode > this.#nodesMax) {
+      // Lists are short, so giving up a few old keys frees some nodes.
+      for (let tries = 0; tries < 16 && this.#freeNode === noNode; tries++) {
+        const victim = this.#keys.victim(elapsedMs);
+        if (victim === forKey) continue;
+        if (!this.#keys.isOver(victim, elapsedMs)) this.evicted++;
+        this.#forget(victim);
+      }
+      if (this.#freeNode === noNode) {
+        this.evicted++;
+        return noNode;
+      }
+    }
+    const stride = this.#nodeStride;
+    if (this.#freeNode !== noNode) {
+      const node = this.#freeNode;
+      this.#freeNode = this.#nodes[node * stride + this.#options.itemWords + nodeNext]!;
+      return node;
+    }
+    const node = this.#freshNode++;
+    if ((node + 1) * stride > this.#nodes.length) {
+      const grown = new Uint32Array(Math.min(2 * this.#nodes.length, (this.#nodesMax + 1) * stride));
+      grown.set(this.#nodes);
+      this.#nodes = grown;
+    }
+    return node;
+  }
+
+  #releaseNode(node: number): void {
+    this.#nodes[node * this.#nodeStride + this.#options.itemWords + nodeNext] = this.#freeNode;
+    this.#freeNode = node;
+  }
+}
+
+function sameWords(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
+}

@@ -1,0 +1,275 @@
+/**
+ * Counts connection attempts per destination and pane, and what became of them: the host's side of the SYN flood
+ * heuristic. Destinations with few attempts live in a flat table; from a share of the reporting threshold on, sources,
+ * ports and connections are counted as sets. A pane is reported once, after a grace for answers.
+ *
+ * @module
+ */
+import type { Evidence } from '../messages/evidence.ts';
+import { formatAddress } from './address.ts';
+import type { Attempt } from './flow-table.ts';
+import type { WindowShape } from './heuristic.ts';
+import { floodCounter, floodSet } from './heuristics/syn-flood.ts';
+import { hashItem } from './item-hash.ts';
+import { PaneRecord } from './pane-record.ts';
+import { WordTable } from './word-table.ts';
+
+/** How long after its pane an attempt may still be answered, in packet time. */
+export const floodGraceMs = 1_000;
+const counters = 4;
+const sets = 3;
+/** Destination address and pane. */
+const keyWords = 6;
+/** Counters, first and last offset within the pane, position among the records with sets. */
+const firstAt = counters;
+const lastAt = counters + 1;
+const recordAt = counters + 2;
+const valueWords = counters + 3;
+
+export interface FloodOptions {
+  readonly heuristic: string;
+  readonly origin: string;
+  readonly shape: WindowShape;
+  /** Half-open connections within a window from which a destination is reported. */
+  readonly evidenceMin: number;
+  /** (Destination, pane) pairs held at once. */
+  readonly cellsMax: number;
+  /** Of those, the ones that are counted as sets. */
+  readonly recordsMax: number;
+  readonly hashSeed: number;
+}
+
+/** A pane of a destination that is counted as sets, in the order in which they fall due. */
+interface Open {
+  readonly at: number;
+  readonly position: number;
+  readonly key: string;
+  readonly record: PaneRecord;
+  readonly dueMs: number;
+}
+
+export class FloodTracker {
+  /** Cells, and cells with sets, given up because there were too many. */
+  evicted = 0;
+  readonly #options: FloodOptions;
+  readonly #cells: WordTable;
+  readonly #key = new Uint32Array(keyWords);
+  readonly #item = new Uint32Array(9);
+  readonly #hash = new Uint32Array(2);
+  readonly #recordMin: number;
+  /** Position 0 is never used. */
+  readonly #open: (Open | undefined)[] = [undefined];
+  readonly #freeOpen: number[] = [];
+  /** A queue by due time; `#queueFirst` is its head. */
+  #queue: Open[] = [];
+  #queueFirst = 0;
+  #ready: Evidence[] = [];
+  /** The cell of the last attempt: in a flood, also that of the next. */
+  #lastCell = -1;
+
+  constructor(options: FloodOptions) {
+    this.#options = options;
+    this.#recordMin = Math.max(1, Math.floor(options.evidenceMin / 2));
+    this.#cells = new WordTable({
+      keyWords,
+      valueWords,
+      entriesMax: options.cellsMax,
+      lifetimeMs: options.shape.windowMs + options.shape.paneMs + floodGraceMs + 1_000,
+      hashSeed: options.hashSeed,
+    });
+  }
+
+  /** A SYN, and whether it began a new attempt. */
+  syn(attempt: Attempt, isNew: boolean, elapsedMs: number): void {
+    const at = this.#cellOf(attempt, elapsedMs, true);
+    const cells = this.#cells;
+    const words = cells.words;
+    const value = at + cells.valueAt;
+    const offset = this.#offsetOf(attempt.timeMs);
+    if (words[value] === 0) {
+      words[value + firstAt] = offset;
+      words[value + lastAt] = offset;
+    } else {
+      if (offset < words[value + firstAt]!) words[value + firstAt] = offset;
+      if (offset > words[value + lastAt]!) words[value + lastAt] = offset;
+    }
+    words[value + floodCounter.syns]!++;
+    if (!isNew) return;
+    words[value + floodCounter.connections]!++;
+    let position = words[value + recordAt]!;
+    if (position === 0) {
+      if (words[value + floodCounter.connections]! < this.#recordMin) return;
+      position = this.#openRecord(at, elapsedMs);
+      if (position === 0) return;
+    }
+    const record = this.#open[position]!.record;
+    const { addresses } = attempt;
+    hashItem(addresses, 0, 4, this.#hash);
+    record.addSampled(this.#hash[0]!, this.#hash[1]!, addresses, 0);
+    const item = this.#item;
+    item[8] = (attempt.sourcePort << 16) | attempt.destinationPort;
+    for (let i = 0; i < 8; i++) item[i] = addresses[i]!;
+    hashItem(item, 0, 9, this.#hash);
+    record.sets[floodSet.connections]!.add(this.#hash[0]!, this.#hash[1]!);
+    item[0] = attempt.destinationPort;
+    hashItem(item, 0, 1, this.#hash);
+    record.sets[floodSet.ports]!.add(this.#hash[0]!, this.#hash[1]!);
+  }
+
+  /** An attempt completed its handshake. */
+  completed(attempt: Attempt, elapsedMs: number): void {
+    const at = this.#cellOf(attempt, elapsedMs, false);
+    if (at >= 0) this.#cells.words[at + this.#cells.valueAt + floodCounter.completed]!++;
+  }
+
+  /** An attempt was reset before it completed. */
+  reset(attempt: Attempt, elapsedMs: number): void {
+    const at = this.#cellOf(attempt, elapsedMs, false);
+    if (at >= 0) this.#cells.words[at + this.#cells.valueAt + floodCounter.reset]!++;
+  }
+
+  /** Closes the panes whose grace is over (all of them at the end of the source). Cheap when there is none. */
+  advance(elapsedMs: number, everything: boolean): void {
+    const queue = this.#queue;
+    while (this.#queueFirst < queue.length) {
+      const open = queue[this.#queueFirst]!;
+      if (!everything && open.dueMs > elapsedMs) break;
+      this.#queueFirst++;
+      if (this.#open[open.position] === open) this.#close(open);
+    }
+    if (this.#queueFirst > 1_024 && this.#queueFirst * 2 > queue.length) {
+      this.#queue = queue.slice(this.#queueFirst);
+      this.#queueFirst = 0;
+    }
+  }
+
+  takeEvidence(into: Evidence[]): void {
+    for (const value of this.#ready) into.push(value);
+    this.#ready = [];
+  }
+
+  #cellOf(attempt: Attempt, elapsedMs: number, create: boolean): number {
+    const cells = this.#cells;
+    const key = this.#key;
+    const pane = Math.floor(attempt.timeMs / this.#options.shape.paneMs);
+    for (let i = 0; i < 4; i++) key[i] = attempt.addresses[i + 4]!;
+    key[4] = pane;
+    // The upper half of pane numbers that do not fit a word.
+    key[5] = Math.floor(pane / 0x1_0000_0000);
+    let at = this.#lastCell;
+    if (at < 0 || !isKeyOf(cells, at, key)) at = cells.find(key);
+    if (at < 0) {
+      if (!create) return -1;
+      for (let i = 0; i < 2; i++) {
+        const over = cells.nextOver(elapsedMs);
+        if (over >= 0) this.#forget(over);
+      }
+      if (cells.full) {
+        const victim = cells.victim(elapsedMs);
+        if (!cells.isOver(victim, elapsedMs)) this.evicted++;
+        this.#forget(victim);
+      }
+      at = cells.insert(key, elapsedMs);
+    }
+    cells.touch(at, elapsedMs);
+    this.#lastCell = at;
+    return at;
+  }
+
+  #offsetOf(timeMs: number): number {
+    const { paneMs } = this.#options.shape;
+    return Math.max(0, Math.floor(timeMs - Math.floor(timeMs / paneMs) * paneMs));
+  }
+
+  #forget(at: number): void {
+    const position = this.#cells.words[at + this.#cells.valueAt + recordAt]!;
+    if (position !== 0) this.#closePosition(position);
+    if (this.#lastCell === at) this.#lastCell = -1;
+    this.#cells.remove(at);
+  }
+
+  #openRecord(at: number, elapsedMs: number): number {
+    const { paneMs, panes } = this.#options.shape;
+    const { recordsMax } = this.#options;
+    if (this.#open.length - 1 - this.#freeOpen.length >= recordsMax) {
+      this.evicted++;
+      return 0;
+    }
+    const cells = this.#cells;
+    const keyAt = at + cells.valueAt - keyWords;
+    const pane = cells.words[keyAt + 4]! + cells.words[keyAt + 5]! * 0x1_0000_0000;
+    const position = this.#freeOpen.pop() ?? this.#open.length;
+    const startMs = pane * paneMs;
+    const record = new PaneRecord(pane, startMs + cells.words[at + cells.valueAt + firstAt]!, counters, sets, 4);
+    // The panes on either side belong to the same windows: wait until they are settled too.
+    const dueMs = elapsedMs + panes * paneMs + floodGraceMs;
+    const open: Open = { at, position, key: formatAddress(cells.words, keyAt), record, dueMs };
+    this.#open[position] = open;
+    this.#queue.push(open);
+    cells.words[at + cells.valueAt + recordAt] = position;
+    return position;
+  }
+
+  #closePosition(position: number): void {
+    const open = this.#open[position];
+    if (open !== undefined) this.#close(open);
+  }
+
+  /** Reports the pane, and its neighbours as far as they are too quiet to be reported by themselves. */
+  #close(open: Open): void {
+    const { shape, evidenceMin } = this.#options;
+    const cells = this.#cells;
+    this.#take(open.record, open.at);
+    const keyAt = open.at + cells.valueAt - keyWords;
+    const key = this.#key;
+    const neighbours: PaneRecord[] = [];
+    let halfOpen = halfOpenOf(open.record);
+    for (let distance = -shape.panes; distance <= shape.panes; distance++) {
+      if (distance === 0) continue;
+      const pane = open.record.number + distance;
+      for (let i = 0; i < 4; i++) key[i] = cells.words[keyAt + i]!;
+      key[4] = pane;
+      key[5] = Math.floor(pane / 0x1_0000_0000);
+      const at = cells.find(key);
+      if (at < 0) continue;
+      const position = cells.words[at + cells.valueAt + recordAt]!;
+      const startMs = pane * shape.paneMs;
+      const record = new PaneRecord(pane, startMs + cells.words[at + cells.valueAt + firstAt]!, counters, sets, 4);
+      this.#take(record, at);
+      halfOpen += halfOpenOf(record);
+      if (position === 0) neighbours.push(record);
+    }
+    this.#open[open.position] = undefined;
+    this.#freeOpen.push(open.position);
+    cells.words[open.at + cells.valueAt + recordAt] = 0;
+    if (halfOpen < evidenceMin) return;
+    for (const record of [open.record, ...neighbours]) this.#ready.push(this.#evidence(record, open.key));
+  }
+
+  /** Brings a record up to date with its cell. */
+  #take(record: PaneRecord, at: number): void {
+    const cells = this.#cells;
+    const value = at + cells.valueAt;
+    for (let i = 0; i < counters; i++) record.counts[i] = cells.words[value + i]!;
+    const startMs = record.number * this.#options.shape.paneMs;
+    record.seen(startMs + cells.words[value + firstAt]!);
+    record.seen(startMs + cells.words[value + lastAt]!);
+  }
+
+  #evidence(record: PaneRecord, key: string): Evidence {
+    const { heuristic, shape, origin } = this.#options;
+    return record.evidence(heuristic, key, shape.paneMs, origin, formatAddress);
+  }
+}
+
+function halfOpenOf(record: PaneRecord): number {
+  const { counts } = record;
+  return counts[floodCounter.connections]! - counts[floodCounter.completed]! - counts[floodCounter.reset]!;
+}
+
+function isKeyOf(cells: WordTable, at: number, key: Uint32Array): boolean {
+  const words = cells.words;
+  const from = at + cells.valueAt - keyWords;
+  for (let i = 0; i < keyWords; i++) if (words[from + i] !== key[i]) return false;
+  return true;
+}

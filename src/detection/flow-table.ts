@@ -1,0 +1,323 @@
+/**
+ * Flows: IPFIX keys (RFC 7011; addresses, ports, protocol) and the outer VLAN, either direction one flow. For TCP, what
+ * became of each connection attempt: answered, completed, reset before data, or not answered in time.
+ *
+ * An attempt is a SYN without ACK. An unsolicited SYN-ACK or RST (backscatter of somebody else's spoofing) and packets
+ * of connections that began before the capture are none.
+ *
+ * @module
+ */
+import { networkKind, type Packet, protocolNumber, tcpFlag } from './packet.ts';
+import { WordTable } from './word-table.ts';
+
+/** An attempt that nobody answered for this long, in packet time, has failed. As Zeek's `tcp_attempt_delay`. */
+export const attemptTimeoutMs = 5_000;
+
+/** What `update` found out: any of these bits. `attempt` holds the parties. */
+export const flowFact = {
+  /** A SYN without ACK, retransmitted ones included. */
+  syn: 1,
+  /** A new connection attempt. */
+  attempted: 2,
+  /** The opener completed the handshake. */
+  completed: 4,
+  /** Either side reset the connection before it carried data. */
+  reset: 8,
+  /** The reset was the first thing that became of the attempt: it never completed. */
+  resetHalfOpen: 16,
+} as const;
+
+/** Who tried to reach whom. Filled again for every fact. */
+export class Attempt {
+  /** Source in words 0 to 3, destination in words 4 to 7. */
+  readonly addresses = new Uint32Array(8);
+  sourcePort = 0;
+  destinationPort = 0;
+  /** Packet time of the SYN, or of the packet at hand where the SYN is too long ago. */
+  timeMs = 0;
+}
+
+/** States of a TCP flow. `idle` also stands for connections that were under way when the capture began. */
+const state = { idle: 0, attempted: 1, answered: 2, established: 3, over: 4 } as const;
+const stateMask = 7;
+/** The opener is the party with the higher address (or port). */
+const openerIsHigher = 8;
+const sawData = 16;
+
+/** Words of a flow's value. */
+const statusAt = 0;
+const attemptNumberAt = 1;
+const startAt = 2;
+const octetsAt = 3;
+const valueWords = 4;
+/** Addresses of the lower and the higher party, ports, protocol with family and VLAN. */
+const keyWords = 10;
+
+const idleTimeoutMs = 900_000;
+const activeTimeoutMs = 1_800_000;
+const attemptsRingMin = 1_024;
+
+export interface FlowTableOptions {
+  /** Flows held at once. */
+  readonly flowsMax: number;
+  readonly hashSeed: number;
+}
+
+export class FlowTable {
+  readonly attempt = new Attempt();
+  /** Flows since the start. */
+  flows = 0;
+  /** Flows given up because the table was full. */
+  evicted = 0;
+  /** Attempts whose outcome is unknown, because their flow or their place in the queue was given up. */
+  attemptsEvicted = 0;
+  /** Flows that went on past the active timeout and are counted anew from there. */
+  activeTimeouts = 0;
+  readonly #table: WordTable;
+  readonly #key = new Uint32Array(keyWords);
+  readonly #attemptsMax: number;
+  // Attempts in the order of their SYN: a ring with positions counted from the start, so that a flow can name its own.
+  #ringFlow = new Uint32Array(attemptsRingMin);
+  #ringElapsedMs = new Float64Array(attemptsRingMin);
+  #ringTimeMs = new Float64Array(attemptsRingMin);
+  #ringMask = attemptsRingMin - 1;
+  #ringFirst = 1;
+  #ringNext = 1;
+
+  constructor(options: FlowTableOptions) {
+    this.#table = new WordTable({
+      keyWords,
+      valueWords,
+      entriesMax: options.flowsMax,
+      lifetimeMs: idleTimeoutMs,
+      hashSeed: options.hashSeed,
+    });
+    this.#attemptsMax = Math.max(attemptsRingMin, 2 ** Math.floor(Math.log2(options.flowsMax)));
+  }
+
+  /** Flows held now. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /**
+   * Accounts an IP packet that is no later fragment.
+   *
+   * @param elapsedMs - The packet clock.
+   * @returns Bits of `flowFact`; where any is set, `attempt` is filled.
+   */
+  update(packet: Packet, elapsedMs: number): number {
+    const table = this.#table;
+    const key = this.#key;
+    const isHigher = fillKey(key, packet);
+    let at = table.find(key);
+    let words = table.words;
+    if (at < 0) {
+      at = this.#insert(elapsedMs);
+      words = table.words;
+      words[at + table.valueAt + startAt] = elapsedMs;
+    } else if (table.isOver(at, elapsedMs)) {
+      words[at + table.valueAt + statusAt] = state.idle;
+      words[at + table.valueAt + startAt] = elapsedMs;
+      words[at + table.valueAt + octetsAt] = 0;
+      this.flows++;
+    } else if (((elapsedMs >>> 0) - words[at + table.valueAt + startAt]!) >>> 0 > activeTimeoutMs) {
+      words[at + table.valueAt + startAt] = elapsedMs;
+      words[at + table.valueAt + octetsAt] = 0;
+      this.activeTimeouts++;
+    }
+    table.touch(at, elapsedMs);
+    words[at + table.valueAt + octetsAt]! += packet.originalLength;
+    if (packet.protocol !== protocolNumber.tcp) return 0;
+    return this.#tcp(packet, at, isHigher, elapsedMs);
+  }
+
+  /**
+   * Takes the next attempt whose time is over, if it is still unanswered, into `attempt`.
+   *
+   * @returns False when no further attempt is due.
+   */
+  takeUnanswered(elapsedMs: number): boolean {
+    while (this.#ringFirst !== this.#ringNext) {
+      const slot = this.#ringFirst & this.#ringMask;
+      if (elapsedMs - this.#ringElapsedMs[slot]! < attemptTimeoutMs) return false;
+      const number = this.#ringFirst++;
+      const at = this.#ringFlow[slot]!;
+      const value = at + this.#table.valueAt;
+      const words = this.#table.words;
+      // The flow's record may have gone on to another attempt, or to another flow, since.
+      if (words[value + attemptNumberAt] !== number >>> 0) continue;
+      const status = words[value + statusAt]!;
+      if ((status & stateMask) !== state.attempted) continue;
+      words[value + statusAt] = (status & ~stateMask) | state.over;
+      this.#fillFromRecord(at, (status & openerIsHigher) !== 0, this.#ringTimeMs[slot]!);
+      return true;
+    }
+    return false;
+  }
+
+  #tcp(packet: Packet, at: number, isHigher: boolean, elapsedMs: number): number {
+    const words = this.#table.words;
+    const statusWord = at + this.#table.valueAt + statusAt;
+    const status = words[statusWord]!;
+    const current = status & stateMask;
+    const flags = packet.tcpFlags;
+
+    if ((flags & (tcpFlag.syn | tcpFlag.ack | tcpFlag.rst | tcpFlag.fin)) === tcpFlag.syn) {
+      // A SYN where one is pending is a retransmission; on an established connection it is noise or a forgery.
+      if (current === state.idle || current === state.over) {
+        words[statusWord] = state.attempted | (isHigher ? openerIsHigher : 0);
+        this.#pushAttempt(at, packet.timeMs, elapsedMs);
+        this.#fillFromPacket(packet, false, packet.timeMs);
+        return flowFact.syn | flowFact.attempted;
+      }
+      this.#fillFromPacket(packet, false, packet.timeMs);
+      return flowFact.syn;
+    }
+    if (current === state.idle || current === state.over) return 0;
+
+    const fromOpener = ((status & openerIsHigher) !== 0) === isHigher;
+    if ((flags & tcpFlag.rst) !== 0) {
+      words[statusWord] = (status & ~stateMask) | state.over;
+      if ((status & sawData) !== 0) return 0;
+      this.#fillFromPacket(packet, !fromOpener, this.#attemptTimeMs(at, packet.timeMs));
+      return current === state.established ? flowFact.reset : flowFact.reset | flowFact.resetHalfOpen;
+    }
+    if (current === state.established) {
+      if ((flags & tcpFlag.fin) !== 0) words[statusWord] = (status & ~stateMask) | state.over;
+      else if (packet.payloadLength > 0) words[statusWord] = status | sawData;
+      return 0;
+    }
+    if ((flags & tcpFlag.ack) === 0) return 0;
+    if (!fromOpener) {
+      // A SYN-ACK; a bare ACK of the answering side counts as well: somebody is there.
+      words[statusWord] = (status & ~stateMask) | state.answered;
+      return 0;
+    }
+    // Where only one direction is captured, the opener's ACK is all that shows the handshake.
+    const next = (flags & tcpFlag.fin) !== 0 ? state.over : state.established;
+    words[statusWord] = (status & ~stateMask) | next | (packet.payloadLength > 0 ? sawData : 0);
+    this.#fillFromPacket(packet, false, this.#attemptTimeMs(at, packet.timeMs));
+    return flowFact.completed;
+  }
+
+  #insert(elapsedMs: number): number {
+    const table = this.#table;
+    this.flows++;
+    // Two looks per new flow: what is over leaves faster than anything comes in.
+    for (let i = 0; i < 2; i++) {
+      const over = table.nextOver(elapsedMs);
+      if (over >= 0) this.#remove(over);
+    }
+    if (table.full) {
+      const victim = table.victim(elapsedMs);
+      if (table.isOver(victim, elapsedMs)) this.#remove(victim);
+      else {
+        const isPending = (table.words[victim + table.valueAt + statusAt]! & stateMask) === state.attempted;
+        if (isPending) this.attemptsEvicted++;
+        this.#remove(victim);
+        this.evicted++;
+      }
+    }
+    return table.insert(this.#key, elapsedMs);
+  }
+
+  #remove(at: number): void {
+    // Cuts the queue's reference to this record.
+    this.#table.words[at + this.#table.valueAt + attemptNumberAt] = 0;
+    this.#table.remove(at);
+  }
+
+  #pushAttempt(at: number, timeMs: number, elapsedMs: number): void {
+    if (this.#ringNext - this.#ringFirst > this.#ringMask) {
+      if (this.#ringMask + 1 < this.#attemptsMax) this.#growRing();
+      else {
+        const oldest = this.#ringFlow[this.#ringFirst & this.#ringMask]! + this.#table.valueAt;
+        const words = this.#table.words;
+        const isPending =
+          words[oldest + attemptNumberAt] === this.#ringFirst >>> 0 &&
+          (words[oldest + statusAt]! & stateMask) === state.attempted;
+        if (isPending) this.attemptsEvicted++;
+        this.#ringFirst++;
+      }
+    }
+    const number = this.#ringNext++;
+    const slot = number & this.#ringMask;
+    this.#ringFlow[slot] = at;
+    this.#ringElapsedMs[slot] = elapsedMs;
+    this.#ringTimeMs[slot] = timeMs;
+    this.#table.words[at + this.#table.valueAt + attemptNumberAt] = number;
+  }
+
+  /** When the flow's attempt began, as long as its place in the queue is not over. */
+  #attemptTimeMs(at: number, otherwiseMs: number): number {
+    const number = this.#table.words[at + this.#table.valueAt + attemptNumberAt]!;
+    const behind = ((this.#ringNext >>> 0) - number) >>> 0;
+    return behind >= 1 && behind <= this.#ringNext - this.#ringFirst
+      ? this.#ringTimeMs[number & this.#ringMask]!
+      : otherwiseMs;
+  }
+
+  #growRing(): void {
+    const length = (this.#ringMask + 1) * 2;
+    const flow = new Uint32Array(length);
+    const elapsedMs = new Float64Array(length);
+    const timeMs = new Float64Array(length);
+    for (let number = this.#ringFirst; number !== this.#ringNext; number++) {
+      const from = number & this.#ringMask;
+      const to = number & (length - 1);
+      flow[to] = this.#ringFlow[from]!;
+      elapsedMs[to] = this.#ringElapsedMs[from]!;
+      timeMs[to] = this.#ringTimeMs[from]!;
+    }
+    this.#ringFlow = flow;
+    this.#ringElapsedMs = elapsedMs;
+    this.#ringTimeMs = timeMs;
+    this.#ringMask = length - 1;
+  }
+
+  #fillFromPacket(packet: Packet, isReply: boolean, timeMs: number): void {
+    const attempt = this.attempt;
+    const from = packet.addresses;
+    const to = attempt.addresses;
+    const turn = isReply ? 4 : 0;
+    for (let i = 0; i < 8; i++) to[i] = from[i ^ turn]!;
+    attempt.sourcePort = isReply ? packet.destinationPort : packet.sourcePort;
+    attempt.destinationPort = isReply ? packet.sourcePort : packet.destinationPort;
+    attempt.timeMs = timeMs;
+  }
+
+  #fillFromRecord(at: number, isOpenerHigher: boolean, timeMs: number): void {
+    const attempt = this.attempt;
+    const words = this.#table.words;
+    const key = at + this.#table.valueAt - keyWords;
+    const turn = isOpenerHigher ? 4 : 0;
+    for (let i = 0; i < 8; i++) attempt.addresses[i] = words[key + (i ^ turn)]!;
+    const ports = words[key + 8]!;
+    attempt.sourcePort = isOpenerHigher ? ports & 0xffff : ports >>> 16;
+    attempt.destinationPort = isOpenerHigher ? ports >>> 16 : ports & 0xffff;
+    attempt.timeMs = timeMs;
+  }
+}
+
+/** Writes the key in canonical order. Returns whether the packet came from the higher party. */
+function fillKey(key: Uint32Array, packet: Packet): boolean {
+  const addresses = packet.addresses;
+  let order = 0;
+  for (let i = 0; i < 4 && order === 0; i++) {
+    const a = addresses[i]!;
+    const b = addresses[i + 4]!;
+    order = a < b ? -1 : a > b ? 1 : 0;
+  }
+  if (order === 0) order = packet.sourcePort - packet.destinationPort;
+  const isHigher = order > 0;
+  const turn = isHigher ? 4 : 0;
+  for (let i = 0; i < 8; i++) key[i] = addresses[i ^ turn]!;
+  key[8] = isHigher
+    ? (packet.destinationPort << 16) | packet.sourcePort
+    : (packet.sourcePort << 16) | packet.destinationPort;
+  // The mapped form tells the two IP versions apart only as long as nobody sends IPv6 with mapped addresses.
+  const isIpv6 = packet.network === networkKind.ipv6 ? 1 << 20 : 0;
+  key[9] = isIpv6 | (packet.vlan << 8) | packet.protocol;
+  return isHigher;
+}

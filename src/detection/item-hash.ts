@@ -1,0 +1,48 @@
+/**
+ * The 64-bit hash by which distinct sets know their members. It must be the same on every host of a realm, whatever its
+ * version, byte order or platform: changing it is a change of the wire protocol.
+ *
+ * Two 32-bit lanes take each word in turn: a lane is xored with the word times an odd constant, turned and multiplied;
+ * the lanes cross after every word and pass two rounds of xor-shift-multiply at the end. Not keyed and not
+ * cryptographic: whoever chooses the items can make two collide, which lowers a count by one.
+ *
+ * @module
+ */
+
+/**
+ * Hashes `count` words from `words[at]` on into `out[0]` (upper half) and `out[1]` (lower half). Never all zero.
+ *
+ * @param out - At least two words.
+ */
+export function hashItem(words: Uint32Array, at: number, count: number, out: Uint32Array): void {
+  let high = 0x5bd1e995 ^ count;
+  let low = 0x27d4eb2f + count;
+  for (let i = 0; i < count; i++) {
+    const word = words[at + i]!;
+    high = Math.imul(high ^ Math.imul(word, 0x85ebca77), 0x9e3779b1);
+    high = (high << 13) | (high >>> 19);
+    low = Math.imul(low ^ Math.imul(word, 0xc2b2ae3d), 0x27d4eb2f);
+    low = (low << 17) | (low >>> 15);
+    high = (high + low) | 0;
+    low ^= high;
+  }
+  high ^= high >>> 16;
+  high = Math.imul(high, 0x7feb352d);
+  low ^= low >>> 15;
+  low = Math.imul(low, 0x846ca68b);
+  high = (high + low) | 0;
+  low ^= (high << 11) | (high >>> 21);
+  high ^= high >>> 15;
+  high = Math.imul(high, 0x846ca68b);
+  low ^= low >>> 16;
+  low = Math.imul(low, 0x7feb352d);
+  high ^= high >>> 16;
+  low ^= low >>> 15;
+  out[0] = high;
+  out[1] = high === 0 && low === 0 ? 1 : low;
+}
+
+/** The hash as 16 hex digits, as samples print it. */
+export function hashText(high: number, low: number): string {
+  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+}
