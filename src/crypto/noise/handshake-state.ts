@@ -79,6 +79,7 @@ export class HandshakeState {
 
     this.#symmetricState = new SymmetricState(protocol, this.#backend);
     this.#symmetricState.mixHash(options.prologue ?? nothing);
+    if (protocol.pskBeforeRevision32) this.#symmetricState.mixPreSharedKey(present(this.#psks[0]));
     // §5.3: the public keys of the pre-messages, the initiator's first.
     for (const token of this.#pattern.initiatorPreMessage) this.#mixPreMessage(token, this.#initiator);
     for (const token of this.#pattern.responderPreMessage) this.#mixPreMessage(token, !this.#initiator);
@@ -197,7 +198,8 @@ export class HandshakeState {
     this.#s = undefined;
     const [fromInitiator, second] = this.#symmetricState.split();
     const fromResponder = this.#pattern.oneWay ? this.#symmetricState.unusableCipherState() : second;
-    return this.#initiator
+    // After a fallback the pattern is Bob-initiated (§10.2), so that for Split() the initiator is Bob.
+    return this.#initiator === this.#pattern.initiatorBegins
       ? { send: fromInitiator, receive: fromResponder }
       : { send: fromResponder, receive: fromInitiator };
   }
@@ -216,6 +218,8 @@ export class HandshakeState {
     readonly psks?: readonly Uint8Array[] | undefined;
     /** Bob only: the first message that failed; its first 32 bytes are Alice's ephemeral key. */
     readonly failedMessage?: Uint8Array | undefined;
+    /** Bob's own ephemeral key pair, for tests only; Alice's carries over. */
+    readonly e?: KeyPair | undefined;
   }): HandshakeState {
     if (this.#messagesDone !== (this.#initiator ? 1 : 0)) {
       throw new VedetteError('noise/out-of-turn', 'only the first message of a handshake can be fallen back from');
@@ -230,7 +234,7 @@ export class HandshakeState {
       prologue: options.prologue,
       psks: options.psks,
       s: this.#s,
-      e: this.#initiator ? this.#e : undefined,
+      e: this.#initiator ? this.#e : options.e,
       re,
       random: this.#random,
       backend: this.#backend,

@@ -11,7 +11,7 @@
  * import { randomBytes } from 'node:crypto';
  * import { generateKeyPair, HandshakeState } from 'vedette/noise';
  *
- * const random = { bytes: (length: number) => Uint8Array.from(randomBytes(length)) };
+ * const random = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
  * const protocol = 'Noise_XX_25519_ChaChaPoly_SHA256';
  * const alice = new HandshakeState({ protocol, initiator: true, s: generateKeyPair(random), random });
  * const bob = new HandshakeState({ protocol, initiator: false, s: generateKeyPair(random), random });

@@ -13,6 +13,11 @@ export interface Protocol {
   readonly pattern: HandshakePattern;
   readonly cipher: CipherName;
   readonly hash: HashName;
+  /**
+   * Names that begin with `NoisePSK` are from before revision 32: one psk, mixed in before the pre-messages, instead of
+   * `psk` modifiers. Kept to talk to old peers and to run their vectors.
+   */
+  readonly pskBeforeRevision32: boolean;
 }
 
 /** Longest protocol name, Noise §8, in bytes. */
@@ -25,14 +30,17 @@ const hashes: readonly string[] = ['SHA256', 'SHA512', 'BLAKE2s', 'BLAKE2b'] sat
 export function parseProtocolName(name: string): Protocol {
   const parts = name.split('_');
   const [prefix, patternName = '', dh = '', cipher = '', hash = ''] = parts;
-  if (parts.length !== 5 || prefix !== 'Noise' || name.length > nameBytesMax) {
+  if (parts.length !== 5 || (prefix !== 'Noise' && prefix !== 'NoisePSK') || name.length > nameBytesMax) {
     throw new VedetteError('noise/invalid', `"${name}" is not of the form Noise_XX_25519_ChaChaPoly_SHA256`);
   }
   if (dh !== '25519')
     throw new VedetteError('noise/invalid', `${name} asks for the DH functions "${dh}"; there is only 25519`);
   if (!isCipherName(cipher)) throw new VedetteError('noise/invalid', `${name} asks for the unknown cipher "${cipher}"`);
   if (!isHashName(hash)) throw new VedetteError('noise/invalid', `${name} asks for the unknown hash "${hash}"`);
-  return { name, pattern: parsePattern(patternName), cipher, hash };
+  const pattern = parsePattern(patternName);
+  if (prefix === 'Noise') return { name, pattern, cipher, hash, pskBeforeRevision32: false };
+  if (pattern.pskCount > 0) throw new VedetteError('noise/invalid', `${name} asks for psks of two revisions of Noise`);
+  return { name, pattern: { ...pattern, pskCount: 1 }, cipher, hash, pskBeforeRevision32: true };
 }
 
 function isCipherName(name: string): name is CipherName {

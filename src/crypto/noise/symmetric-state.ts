@@ -75,6 +75,13 @@ export class SymmetricState {
     this.#initializeKey(this.#hash.hmac(tempKey, tempH, three));
   }
 
+  /** `MixPreSharedKey(psk)` of revisions before 32: ck, temp = HKDF(ck, psk, 2), h takes temp. */
+  mixPreSharedKey(psk: Uint8Array): void {
+    const tempKey = this.#hash.hmac(this.#ck, psk);
+    this.#ck = this.#hash.hmac(tempKey, one);
+    this.mixHash(this.#hash.hmac(tempKey, this.#ck, two));
+  }
+
   /** `GetHandshakeHash()`: a copy of h. */
   handshakeHash(): Uint8Array {
     return this.#h.slice();
