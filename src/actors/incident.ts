@@ -25,9 +25,9 @@ export interface IncidentInput {
 export type IncidentEvent =
   | { readonly type: 'answer.received'; readonly proposals: readonly Proposal[]; readonly explain: string }
   | { readonly type: 'decided'; readonly proposals: readonly Proposal[]; readonly explain: string }
-  /** Signed and fenced. `targets` are the enforcement points, `endsInMs` is when the last instruction expires. */
+  /** Signed and fenced. `targets` name each (instruction, host) pair; `endsInMs` is when the last instruction expires. */
   | { readonly type: 'issued'; readonly targets: readonly string[]; readonly endsInMs: number }
-  | { readonly type: 'receipt.received'; readonly host: string; readonly state: ReceiptState };
+  | { readonly type: 'receipt.received'; readonly target: string; readonly state: ReceiptState };
 
 export type IncidentEffect =
   | { readonly type: 'ask'; readonly incident: string; readonly finding: Finding }
@@ -39,7 +39,7 @@ export type IncidentEffect =
       readonly proposals: readonly Proposal[];
       readonly explain: string;
     }
-  /** Send to the hosts that have not answered yet. */
+  /** Send to the targets that have not answered yet. */
   | { readonly type: 'deliver'; readonly incident: string; readonly outstanding: readonly string[] }
   | { readonly type: 'settled'; readonly incident: string; readonly outcome: Outcome; readonly explain: string };
 
@@ -201,10 +201,10 @@ export const incidentMachine = setup({
 /** `accepted` says only that the host works on it; any other state is its answer. */
 function without(
   outstanding: ReadonlySet<string>,
-  receipt: { readonly host: string; readonly state: ReceiptState },
+  receipt: { readonly target: string; readonly state: ReceiptState },
 ): ReadonlySet<string> {
   if (receipt.state === 'accepted') return outstanding;
   const rest = new Set(outstanding);
-  rest.delete(receipt.host);
+  rest.delete(receipt.target);
   return rest;
 }

@@ -24,6 +24,8 @@ export type RemediationServerEvent = {
   readonly by: string;
   readonly incident: string;
   readonly finding: Finding;
+  /** Wall time of the server, ms since the Unix epoch. */
+  readonly nowMs: number;
 };
 
 export type RemediationServerEffect = {
@@ -36,8 +38,9 @@ export type RemediationServerEffect = {
 };
 
 interface Remembered {
-  readonly request: string;
   readonly earlier: number;
+  /** Until then the last answer holds: who asks again asks about the same offence. */
+  readonly untilMs: number;
 }
 
 export const remediationServerMachine = setup({
@@ -57,9 +60,7 @@ export const remediationServerMachine = setup({
         asked: {
           actions: enqueueActions(({ enqueue, context, event }) => {
             const before = context.remembered.get(event.incident);
-            // The same request again (its answer was lost) is the same offence.
-            const earlier =
-              before === undefined ? 0 : before.request === event.request ? before.earlier : before.earlier + 1;
+            const earlier = before === undefined ? 0 : before.earlier + (event.nowMs < before.untilMs ? 0 : 1);
             const { proposals, explain } = decide(
               event.finding,
               context.response,
@@ -68,7 +69,8 @@ export const remediationServerMachine = setup({
             );
             const remembered = new Map(context.remembered);
             remembered.delete(event.incident);
-            remembered.set(event.incident, { request: event.request, earlier });
+            const holdsMs = Math.max(0, ...proposals.map(({ durationMs }) => durationMs));
+            remembered.set(event.incident, { earlier, untilMs: event.nowMs + holdsMs });
             const [oldest] = remembered.keys();
             if (remembered.size > rememberedIncidentsMax && oldest !== undefined) remembered.delete(oldest);
             enqueue.assign({ remembered });

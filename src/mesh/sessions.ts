@@ -62,8 +62,8 @@ export interface SessionsListener {
   onMessages(peer: string, messages: readonly MeshMessage[]): void;
   /** A session with this peer is up. */
   onHeard(peer: string): void;
-  /** A watched peer, or one that had a session, was not heard for `suspectMs`. */
-  onSilent(peer: string): void;
+  /** A watched peer, or one that had a session, was not heard for `suspectMs`, or said goodbye. */
+  onSilent(peer: string, goodbye: boolean): void;
   onTransport(connected: boolean, reason: string): void;
 }
 
@@ -276,7 +276,7 @@ export class Sessions {
     if (messages === undefined) return this.#refuse('malformed-message');
     const peer = this.#peer(session.peer);
     this.#heard(peer);
-    if (messages.some((message) => message.kind === 'close')) this.#drop(peer, session);
+    if (messages.some((message) => message.kind === 'close')) this.#drop(peer, session, true);
     this.#listener.onMessages(peer.id, messages);
   }
 
@@ -288,12 +288,12 @@ export class Sessions {
     this.#listener.onHeard(peer.id);
   }
 
-  #drop(peer: Peer, session: Session): void {
+  #drop(peer: Peer, session: Session, goodbye = false): void {
     this.#sessions.delete(session.id);
     peer.sessions = peer.sessions.filter((kept) => kept !== session);
     if (peer.sessions.length === 0 && peer.heard === true) {
       peer.heard = false;
-      this.#listener.onSilent(peer.id);
+      this.#listener.onSilent(peer.id, goodbye);
     }
   }
 
@@ -326,7 +326,7 @@ export class Sessions {
       peer.sessions = [];
       if (peer.heard !== false) {
         peer.heard = false;
-        this.#listener.onSilent(peer.id);
+        this.#listener.onSilent(peer.id, false);
       }
     }
     const current = peer.sessions.at(-1);

@@ -50,7 +50,7 @@ export type MeshMessage =
       readonly batch: number;
       readonly evidence: readonly Evidence[];
     }
-  /** The evidence of that batch was merged by the nominee and by all nominees above. */
+  /** The nominee merged the evidence of that batch. */
   | { readonly kind: 'evidence-merged'; readonly subsystem: string; readonly batch: number }
   /** Findings and receipts for the nominee of `subsystem`. */
   | { readonly kind: 'items'; readonly subsystem: string; readonly items: readonly Item[] }

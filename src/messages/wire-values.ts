@@ -19,8 +19,8 @@ import { type Packed, pack, unpack } from './packed.ts';
 
 /** Host, subsystem and realm ids. */
 export const idPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** Most origins in one piece of evidence. */
-export const originsMax = 4_096;
+/** Most origins in one piece of evidence on the wire; what has more travels as several pieces, whose join is the whole. */
+export const originsMax = 256;
 
 export const id = z.string().regex(idPattern);
 export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);

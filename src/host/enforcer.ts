@@ -1,0 +1,288 @@
+/**
+ * Enforcer: this host's enforcement point. Order of work for an instruction: signature → is the signer allowed to speak
+ * for that subsystem, and is this host below it → not expired, not already answered → fence → protected set → fence and
+ * instruction durable → only then the switch. Every refusal has a code.
+ *
+ * @module
+ */
+import type { Actor } from 'xstate';
+import { enforcementMachine } from '../actors/enforcement.ts';
+import type { ProtectedSet } from '../detection/decision.ts';
+import type { Hierarchy } from '../mesh/hierarchy.ts';
+import { openInstruction, ruleIdOf } from '../mesh/instruction-signing.ts';
+import type { Fence, Instruction, Receipt, SignedInstruction } from '../messages/instruction.ts';
+import { pack, unpack } from '../messages/packed.ts';
+import { decodeInstruction } from '../messages/wire-values.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Storage, StorageChange } from '../ports/storage.ts';
+import type { Switch } from '../ports/switch.ts';
+import type { HostListener } from './events.ts';
+import { startMachine } from './machine.ts';
+
+/** Instructions in force at once at one enforcement point. */
+export const instructionsInForceMax = 10_000;
+
+/** Stable codes in receipts of refused instructions. */
+export type EnforcementRefusal =
+  | 'wrong-realm'
+  | 'not-authorised'
+  | 'expired'
+  | 'fenced'
+  | 'protected'
+  | 'full'
+  | 'not-durable';
+
+export interface EnforcerOptions {
+  readonly host: string;
+  readonly realm: string;
+  readonly hierarchy: Hierarchy;
+  readonly signingKeyOf: (member: string) => Uint8Array | undefined;
+  readonly shielded: ProtectedSet;
+  readonly mode: 'monitor' | 'enforce';
+  readonly switch: Switch;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly tell: HostListener;
+  /** Hands a receipt to the way up. */
+  readonly report: (receipt: Receipt) => void;
+}
+
+interface Known {
+  readonly instruction: Instruction;
+  readonly signed: SignedInstruction;
+  /** Of the newest order that asked for it. */
+  fence: Fence;
+  state: Receipt['state'];
+}
+
+interface Rule {
+  readonly machine: Actor<typeof enforcementMachine>;
+  readonly instructions: Set<string>;
+  expiresAtMs: number;
+}
+
+const instructionPrefix = 'enforcer/instruction/';
+const fencePrefix = 'enforcer/fence/';
+
+export class Enforcer {
+  readonly #options: EnforcerOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #rules = new Map<string, Rule>();
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what was in force before a restart: the switch is asked again, with the time that is left. */
+  start(): void {
+    for (const [key, stored] of this.#options.storage.entries(instructionPrefix)) {
+      const values = unpack(stored);
+      const [payload, signer, signature] = Array.isArray(values) ? values : [];
+      const instruction = payload instanceof Uint8Array ? decodeInstruction(payload) : undefined;
+      if (instruction === undefined || instruction.expiresAtMs <= this.#options.clock.wallMs()) {
+        this.#options.storage.write([{ key, value: undefined }], () => undefined);
+        continue;
+      }
+      this.#known.set(instruction.id, {
+        instruction,
+        signed: { payload, signer, signature },
+        fence: instruction.fence,
+        state: 'accepted',
+      });
+      this.#enforce(instruction);
+    }
+  }
+
+  /** Instructions that hold at this moment. */
+  inForce(): readonly Instruction[] {
+    return [...this.#known.values()]
+      .filter(({ state }) => state === 'accepted' || state === 'applied')
+      .map(({ instruction }) => instruction);
+  }
+
+  receive(signed: SignedInstruction): void {
+    const { clock, realm, signingKeyOf, tell } = this.#options;
+    const instruction = openInstruction(signed, signingKeyOf);
+    if (typeof instruction === 'string') {
+      // Not even known to be what it says: told here, answered to nobody.
+      return tell({ type: 'instruction.refused', reason: instruction, signer: signed.signer });
+    }
+    if (instruction.realm !== realm) return this.#refuse(instruction, 'wrong-realm');
+    if (!this.#mayInstruct(signed.signer, instruction)) return this.#refuse(instruction, 'not-authorised');
+
+    const known = this.#known.get(instruction.id);
+    const nowMs = clock.wallMs();
+    if (known !== undefined && compareFences(instruction.fence, known.fence) === 0) return; // the same order again
+    if (instruction.expiresAtMs <= nowMs) return this.#refuse(instruction, 'expired');
+    const fence = this.#fence(instruction.authority);
+    if (fence !== undefined && compareTerms(instruction.fence, fence) < 0) return this.#refuse(instruction, 'fenced');
+    const touched = this.#options.shielded.touchedBy(instruction.target);
+    if (touched !== undefined) return this.#refuse(instruction, 'protected', ` (${touched})`);
+    if (known === undefined && this.#known.size >= instructionsInForceMax) {
+      this.#forgetEnded(nowMs);
+      if (this.#known.size >= instructionsInForceMax) return this.#refuse(instruction, 'full');
+    }
+    tell({ type: 'instruction.received', instruction });
+    const inForce = known !== undefined && (known.state === 'applied' || known.state === 'accepted');
+    if (inForce && known.instruction.expiresAtMs >= instruction.expiresAtMs) {
+      // Another nominee asks for what is already done: remember its fence and tell it so.
+      known.fence = instruction.fence;
+      this.#persistFence(instruction, []);
+      if (known.state === 'applied') this.#report(known.instruction, 'applied', '', []);
+      return;
+    }
+    this.#known.set(instruction.id, { instruction, signed, fence: instruction.fence, state: 'accepted' });
+    const stored = pack([signed.payload, signed.signer, signed.signature]);
+    this.#persistFence(instruction, [{ key: instructionPrefix + instruction.id, value: stored }], () => {
+      this.#report(instruction, 'accepted', '', []);
+      this.#enforce(instruction);
+    });
+  }
+
+  close(): void {
+    for (const rule of this.#rules.values()) rule.machine.stop();
+  }
+
+  /** A host may instruct itself; a member of a subsystem's electorate may instruct the hosts below that subsystem. */
+  #mayInstruct(signer: string, instruction: Instruction): boolean {
+    const { hierarchy, host } = this.#options;
+    if (instruction.authority === host) return signer === host;
+    return (
+      hierarchy.hasSubsystem(instruction.authority) &&
+      hierarchy.isBelow(host, instruction.authority) &&
+      hierarchy.electorate(instruction.authority).includes(signer)
+    );
+  }
+
+  #enforce(instruction: Instruction): void {
+    const { clock, switch: enforcementPoint, mode } = this.#options;
+    const ruleId = ruleIdOf(instruction.action, instruction.target);
+    const endsInMs = instruction.expiresAtMs - clock.wallMs();
+    const rule = this.#rules.get(ruleId);
+    if (rule !== undefined) {
+      rule.instructions.add(instruction.id);
+      if (instruction.expiresAtMs > rule.expiresAtMs) {
+        rule.expiresAtMs = instruction.expiresAtMs;
+        rule.machine.send({ type: 'rule.extended', endsInMs });
+      } else if (rule.machine.getSnapshot().value === 'applied') {
+        this.#settle(instruction.id, 'applied', '', []);
+      }
+      return;
+    }
+    // In monitor mode a switch that enforces is never called; one that only says what it would do always is.
+    const pretend = mode === 'monitor' && enforcementPoint.enforces;
+    const instructions = new Set([instruction.id]);
+    const machine = startMachine(enforcementMachine, {
+      clock,
+      input: { rule: ruleId, endsInMs },
+      onEffect: (effect) => {
+        switch (effect.type) {
+          case 'apply': {
+            if (pretend) {
+              clock.setTimeout(() => machine.send({ type: 'switch.applied', lines: [] }), 0);
+              return;
+            }
+            const { action, target } = instruction;
+            enforcementPoint.apply(
+              { id: ruleId, action, target, timeoutMs: Math.max(1, effect.timeoutMs) },
+              (outcome) =>
+                machine.send(
+                  outcome.ok
+                    ? { type: 'switch.applied', lines: outcome.lines }
+                    : { type: 'switch.failed', reason: outcome.reason },
+                ),
+            );
+            return;
+          }
+          case 'remove': {
+            if (pretend) {
+              clock.setTimeout(() => machine.send({ type: 'switch.removed', lines: [] }), 0);
+              return;
+            }
+            enforcementPoint.remove(ruleId, (outcome) =>
+              machine.send(
+                outcome.ok
+                  ? { type: 'switch.removed', lines: outcome.lines }
+                  : { type: 'switch.failed', reason: outcome.reason },
+              ),
+            );
+            return;
+          }
+          case 'applied':
+            for (const id of instructions) this.#settle(id, 'applied', '', effect.lines);
+            return;
+          case 'failed':
+            this.#rules.delete(ruleId);
+            for (const id of instructions) this.#settle(id, 'failed', effect.reason, []);
+            return;
+          case 'expired':
+            this.#rules.delete(ruleId);
+            for (const id of instructions) this.#settle(id, 'expired', '', effect.lines);
+            return;
+        }
+      },
+    });
+    this.#rules.set(ruleId, { machine, instructions, expiresAtMs: instruction.expiresAtMs });
+  }
+
+  #settle(id: string, state: Receipt['state'], reason: string, lines: readonly string[]): void {
+    const known = this.#known.get(id);
+    if (known === undefined || (known.state === state && state !== 'applied')) return;
+    known.state = state;
+    if (state !== 'applied') {
+      this.#options.storage.write([{ key: instructionPrefix + id, value: undefined }], () => undefined);
+    }
+    this.#report(known.instruction, state, reason, lines);
+  }
+
+  #report(instruction: Instruction, state: Receipt['state'], reason: string, lines: readonly string[]): void {
+    const { host, clock, mode, switch: enforcementPoint, tell, report } = this.#options;
+    const receipt: Receipt = {
+      instruction: instruction.id,
+      host,
+      state,
+      reason,
+      switchKind: enforcementPoint.kind,
+      enforced: mode === 'enforce' && enforcementPoint.enforces,
+      lines,
+      atMs: clock.wallMs(),
+      expiresAtMs: instruction.expiresAtMs,
+    };
+    tell({ type: 'receipt.recorded', receipt });
+    report(receipt);
+  }
+
+  /** Signed by a member, readable, and still not to be obeyed: the issuer must hear why. */
+  #refuse(instruction: Instruction, reason: EnforcementRefusal, detail = ''): void {
+    this.#options.tell({ type: 'instruction.refused', reason: reason + detail, signer: instruction.issuer });
+    this.#report(instruction, 'refused', reason + detail, []);
+  }
+
+  #fence(authority: string): Fence | undefined {
+    const values = unpack(this.#options.storage.get(fencePrefix + authority) ?? new Uint8Array(0));
+    if (!Array.isArray(values)) return undefined;
+    const [epoch, term] = values;
+    return { epoch: Number(epoch), term: Number(term), order: 0 };
+  }
+
+  /** Persist the fence, then act. */
+  #persistFence(instruction: Instruction, also: readonly StorageChange[], then: () => void = () => undefined): void {
+    const { authority, fence } = instruction;
+    const value = pack([fence.epoch, fence.term]);
+    this.#options.storage.write([{ key: fencePrefix + authority, value }, ...also], (error) => {
+      if (error === undefined) return then();
+      this.#known.delete(instruction.id);
+      this.#refuse(instruction, 'not-durable', ` (${error.code})`);
+    });
+  }
+
+  #forgetEnded(nowMs: number): void {
+    for (const [id, known] of this.#known) {
+      const ended = known.state !== 'applied' && known.state !== 'accepted';
+      if (ended && known.instruction.expiresAtMs <= nowMs) this.#known.delete(id);
+    }
+  }
+}
+
+const compareTerms = (left: Fence, right: Fence): number => left.epoch - right.epoch || left.term - right.term;
+const compareFences = (left: Fence, right: Fence): number => compareTerms(left, right) || left.order - right.order;

@@ -1,0 +1,71 @@
+/**
+ * What a host tells the program around it: facts in the past, one per thing that happened. The command line prints them,
+ * an embedding program may act on them; each is plain data and safe to print as JSON.
+ *
+ * @module
+ */
+import type { Finding, ItemId } from '../messages/finding.ts';
+import type { Instruction, Receipt } from '../messages/instruction.ts';
+import type { Proposal } from '../messages/mesh-message.ts';
+import type { PathCounters } from '../ports/packet-path.ts';
+
+export type HostEvent =
+  | { readonly type: 'transport.connected' }
+  | { readonly type: 'transport.disconnected'; readonly reason: string }
+  /** A member of the realm is heard, or silent for longer than it may be. */
+  | { readonly type: 'peer.heard'; readonly peer: string }
+  | { readonly type: 'peer.silent'; readonly peer: string }
+  | { readonly type: 'nominee.changed'; readonly subsystem: string; readonly nominee: string | undefined }
+  | { readonly type: 'office.opened'; readonly subsystem: string; readonly term: number }
+  | { readonly type: 'office.closed'; readonly subsystem: string; readonly term: number }
+  | {
+      readonly type: 'path.progressed';
+      readonly counters: PathCounters;
+      readonly fraction: number | undefined;
+      readonly packetTimeMs: number;
+    }
+  | { readonly type: 'path.ended'; readonly counters: PathCounters; readonly truncated: boolean }
+  | { readonly type: 'path.failed'; readonly code: string; readonly reason: string }
+  /** This host stands for a finding: its own, or on the merged evidence of a subsystem it is nominee of. */
+  | { readonly type: 'finding.recorded'; readonly finding: Finding }
+  /** This host is top nominee and holds a finding of `id.origin`. */
+  | { readonly type: 'finding.held'; readonly id: ItemId; readonly finding: Finding }
+  /** Evidence of a member was merged. `keys` are heuristic and key, once each. */
+  | {
+      readonly type: 'evidence.merged';
+      readonly subsystem: string;
+      readonly from: string;
+      readonly keys: readonly string[];
+    }
+  | {
+      readonly type: 'incident.opened';
+      readonly subsystem: string;
+      readonly incident: string;
+      readonly finding: Finding;
+    }
+  | { readonly type: 'remediation.asked'; readonly incident: string; readonly server: string }
+  | {
+      readonly type: 'remediation.answered';
+      readonly incident: string;
+      readonly server: string;
+      readonly proposals: readonly Proposal[];
+      readonly explain: string;
+    }
+  | { readonly type: 'incident.decided'; readonly incident: string; readonly because: string; readonly explain: string }
+  | { readonly type: 'instruction.issued'; readonly instruction: Instruction; readonly targets: readonly string[] }
+  | {
+      readonly type: 'incident.settled';
+      readonly incident: string;
+      readonly outcome: string;
+      readonly explain: string;
+    }
+  /** This host's own enforcement point. */
+  | { readonly type: 'instruction.received'; readonly instruction: Instruction }
+  | { readonly type: 'instruction.refused'; readonly reason: string; readonly signer: string }
+  | { readonly type: 'receipt.recorded'; readonly receipt: Receipt }
+  /** A receipt of another host reached the nominee that gave the instruction. */
+  | { readonly type: 'receipt.received'; readonly receipt: Receipt }
+  /** Something that should have been kept found no room, or could not be made durable. */
+  | { readonly type: 'loss.counted'; readonly what: string; readonly count: number; readonly reason: string };
+
+export type HostListener = (event: HostEvent) => void;

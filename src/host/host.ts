@@ -1,0 +1,407 @@
+/**
+ * The roof: joins actors, mesh and ports into a running host. The same in production, in an embedding program and in the
+ * simulator; only the ports differ.
+ *
+ * @module
+ */
+import type { Actor } from 'xstate';
+import { inspectorMachine } from '../actors/inspector.ts';
+import type { HostKeys } from '../crypto/identity.ts';
+import { decide, ProtectedSet } from '../detection/decision.ts';
+import { VedetteError } from '../errors.ts';
+import { instructionIdOf, openInstruction, signInstruction } from '../mesh/instruction-signing.ts';
+import { Ledger } from '../mesh/ledger.ts';
+import { Outbox } from '../mesh/outbox.ts';
+import type { Roster } from '../mesh/roster.ts';
+import { type Refusal, Sessions } from '../mesh/sessions.ts';
+import type { Assessment, Finding } from '../messages/finding.ts';
+import type { Instruction } from '../messages/instruction.ts';
+import type { Item, MeshMessage } from '../messages/mesh-message.ts';
+import type { Policy } from '../messages/policy.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { PacketPath, PathEvent } from '../ports/packet-path.ts';
+import type { Random } from '../ports/random.ts';
+import type { Storage } from '../ports/storage.ts';
+import type { Switch } from '../ports/switch.ts';
+import type { Transport } from '../ports/transport.ts';
+import { Enforcer } from './enforcer.ts';
+import type { HostEvent, HostListener } from './events.ts';
+import { incidentName } from './incidents.ts';
+import { startMachine } from './machine.ts';
+import { Offices } from './offices.ts';
+
+export interface HostConfig {
+  readonly id: string;
+  /** Verified. Says who belongs to the realm, and where. */
+  readonly roster: Roster;
+  readonly keys: HostKeys;
+  readonly policy: Policy;
+  readonly liveness: { readonly heartbeatMs: number; readonly suspectMs: number };
+}
+
+export interface HostPorts {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly storage: Storage;
+  readonly switch: Switch;
+  /** Absent: the host sees no packets, and may be a nominee all the same. */
+  readonly path?: PacketPath;
+}
+
+/** What a host is doing at this moment, for people. */
+export interface HostStatus {
+  readonly id: string;
+  readonly offices: readonly (readonly [subsystem: string, term: number])[];
+  readonly nominees: Readonly<Record<string, string>>;
+  readonly inForce: readonly Instruction[];
+  /** Items that the top does not hold yet. */
+  readonly waiting: number;
+  /** What was not taken from the transport, by reason. */
+  readonly refused: Readonly<Record<Refusal, number>>;
+}
+
+export class Host {
+  readonly id: string;
+  readonly #config: HostConfig;
+  readonly #ports: HostPorts;
+  readonly #listeners = new Set<HostListener>();
+  readonly #shielded: ProtectedSet;
+  readonly #sessions: Sessions;
+  readonly #offices: Offices;
+  readonly #enforcer: Enforcer;
+  readonly #outbox: Outbox;
+  readonly #inspector: Actor<typeof inspectorMachine>;
+  readonly #localOffences = new Map<string, number>();
+  #ledger: Ledger | undefined;
+  #watched: ReadonlySet<string> = new Set();
+  #localOrder = 0;
+  #pathEnded: boolean;
+  #started = false;
+
+  /** @throws VedetteError `keys/not-in-roster` where the roster does not certify these keys for this host. */
+  constructor(config: HostConfig, ports: HostPorts) {
+    const { id, roster, keys, policy, liveness } = config;
+    const { clock, random, storage, transport } = ports;
+    const member = roster.member(id);
+    if (member?.role !== 'inspector' || Buffer.compare(member.signingKey, keys.signing.publicKey) !== 0) {
+      throw new VedetteError('keys/not-in-roster', `the roster does not certify these keys for host '${id}'`);
+    }
+    this.id = id;
+    this.#config = config;
+    this.#ports = ports;
+    this.#pathEnded = ports.path === undefined;
+    this.#shielded = new ProtectedSet(policy.protected);
+    const tell = (event: HostEvent): void => this.#tell(event);
+    this.#outbox = new Outbox(storage, id, clock.wallMs());
+    this.#sessions = new Sessions(
+      {
+        realm: roster.realm,
+        self: id,
+        keys: keys.noise,
+        keyOf: (name) => roster.member(name)?.noiseKey,
+        transport,
+        clock,
+        random,
+        ...liveness,
+        heartbeat: () => ({ kind: 'heartbeat', offices: this.#offices.held }),
+      },
+      {
+        onMessages: (peer, messages) => {
+          for (const message of messages) this.#receive(peer, message);
+        },
+        onHeard: (peer) => {
+          this.#tell({ type: 'peer.heard', peer });
+          this.#offices.onHeard(peer);
+        },
+        onSilent: (peer, goodbye) => {
+          this.#tell({ type: 'peer.silent', peer });
+          this.#offices.onSilent(peer, goodbye);
+        },
+        onTransport: (connected, reason) =>
+          this.#tell(connected ? { type: 'transport.connected' } : { type: 'transport.disconnected', reason }),
+      },
+    );
+    this.#enforcer = new Enforcer({
+      host: id,
+      realm: roster.realm,
+      hierarchy: roster.hierarchy,
+      signingKeyOf: (name) => roster.member(name)?.signingKey,
+      shielded: this.#shielded,
+      mode: policy.mode,
+      switch: ports.switch,
+      storage,
+      clock,
+      tell,
+      report: (receipt) => this.#report({ kind: 'receipt', receipt }),
+    });
+    this.#offices = new Offices({
+      self: id,
+      realm: roster.realm,
+      epoch: roster.version,
+      hierarchy: roster.hierarchy,
+      policy,
+      remediationServer: roster.remediationServer?.id,
+      heartbeatMs: liveness.heartbeatMs,
+      clock,
+      storage,
+      ledger: () => {
+        this.#ledger ??= new Ledger(storage);
+        return this.#ledger;
+      },
+      send: (to, messages) => this.#sessions.send(to, messages),
+      sign: (instruction) => signInstruction(instruction, keys.signing.secretKey),
+      record: (finding) => this.#record(finding),
+      watch: (members) => this.#watch(members),
+      tell,
+    });
+    this.#inspector = startMachine(inspectorMachine, {
+      clock,
+      input: { host: id, local: policy.response.local },
+      onEffect: (effect) => {
+        if (effect.type === 'record') this.#stand(effect.assessment, effect.answer);
+        else this.#stand(this.#sightLost(effect.reason), false);
+      },
+    });
+  }
+
+  /** Tells the listener everything that happens from now on. Returns what ends it. */
+  on(listener: HostListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#sessions.start();
+    this.#enforcer.start();
+    this.#offices.start();
+    // What an earlier life of this host did not get rid of.
+    this.#offices.ownLane.addItems(this.#outbox.items());
+    this.#inspector.send({ type: 'path.started' });
+    this.#ports.path?.start((event) => this.#onPath(event));
+  }
+
+  /**
+   * Hands one frame to a packet path whose source is `frames`. Copied before returning.
+   *
+   * @param timestampMs - Capture time, milliseconds since the Unix epoch.
+   * @returns False where the frame found no room: dropped and counted.
+   */
+  frame(bytes: Uint8Array, timestampMs: number): boolean {
+    return this.#ports.path?.frame(bytes, timestampMs) ?? false;
+  }
+
+  /** No more frames follow: decides the open windows. */
+  endOfFrames(): void {
+    this.#ports.path?.end();
+  }
+
+  /** Everything that was read is assessed, reported and answered; nothing waits. */
+  get settled(): boolean {
+    return this.#pathEnded && this.#outbox.size === 0 && this.#offices.settled;
+  }
+
+  status(): HostStatus {
+    const { roster, id } = this.#config;
+    const nominees: Record<string, string> = {};
+    for (const subsystem of roster.hierarchy.pathToTop(id)) {
+      const nominee = this.#offices.nominee(subsystem);
+      if (nominee !== undefined) nominees[subsystem] = nominee;
+    }
+    return {
+      id,
+      offices: this.#offices.held,
+      nominees,
+      inForce: this.#enforcer.inForce(),
+      waiting: this.#outbox.size,
+      refused: this.#sessions.counters(),
+    };
+  }
+
+  /** Stops everything that this host started; ports of the caller (transport, storage, switch) stay open. */
+  async close(): Promise<void> {
+    this.#sessions.close();
+    this.#offices.close();
+    this.#enforcer.close();
+    this.#inspector.stop();
+    await this.#ports.path?.close();
+  }
+
+  #receive(peer: string, message: MeshMessage): void {
+    switch (message.kind) {
+      case 'heartbeat':
+        return this.#offices.onOffices(peer, message.offices);
+      case 'evidence': {
+        const office = this.#offices.office(message.subsystem);
+        if (office === undefined) return this.#notInOffice(peer, message.subsystem);
+        return office.onEvidence(peer, message.batch, message.evidence);
+      }
+      case 'items': {
+        const office = this.#offices.office(message.subsystem);
+        if (office === undefined) return this.#notInOffice(peer, message.subsystem);
+        return office.onItems(peer, message.items);
+      }
+      case 'evidence-merged':
+        if (this.#isNominee(peer, message.subsystem)) {
+          this.#offices.lane(message.subsystem)?.evidenceMerged(message.batch);
+        }
+        return;
+      case 'items-held': {
+        if (!this.#isNominee(peer, message.subsystem)) return;
+        if (message.subsystem === this.#config.roster.hierarchy.subsystemOf(this.id)) {
+          this.#outbox.acknowledge(message.items);
+        }
+        this.#offices.lane(message.subsystem)?.itemsHeld(message.items);
+        for (const office of this.#offices.offices) {
+          if (this.#config.roster.hierarchy.parent(office.subsystem) === message.subsystem)
+            office.itemsHeld(message.items);
+        }
+        return;
+      }
+      case 'instruct': {
+        const { instruction, targets } = message;
+        if (targets.includes(this.id)) this.#enforcer.receive(instruction);
+        const others = targets.filter((target) => target !== this.id);
+        if (others.length === 0) return;
+        // A hop further down only for what a member really signed: nobody can use this host to flood others.
+        const opened = openInstruction(instruction, (name) => this.#config.roster.member(name)?.signingKey);
+        if (typeof opened === 'string') return;
+        for (const office of this.#offices.offices) {
+          const { hierarchy } = this.#config.roster;
+          const below = others.filter((host) => hierarchy.hasHost(host) && hierarchy.isBelow(host, office.subsystem));
+          const isOwnOrder = opened.authority === office.subsystem;
+          if (below.length > 0 && !isOwnOrder) office.passDown(instruction, below);
+        }
+        return;
+      }
+      case 'answer':
+        if (peer !== this.#config.roster.remediationServer?.id) return;
+        for (const office of this.#offices.offices)
+          office.onAnswer(message.request, message.proposals, message.explain);
+        return;
+      case 'not-in-office': // The peer will take office or somebody else will; the lane tries again by itself.
+      case 'ask': // For the remediation server, which is no inspector.
+      case 'close':
+        return;
+    }
+  }
+
+  #isNominee(peer: string, subsystem: string): boolean {
+    return this.#offices.nominee(subsystem) === peer;
+  }
+
+  #notInOffice(peer: string, subsystem: string): void {
+    this.#sessions.send(peer, [{ kind: 'not-in-office', subsystem }]);
+  }
+
+  #onPath(event: PathEvent): void {
+    switch (event.type) {
+      case 'path.evidence':
+        return this.#offices.ownLane.addEvidence(event.evidence);
+      case 'path.assessed':
+        return this.#inspector.send(event);
+      case 'path.progressed':
+        return this.#tell(event);
+      case 'path.ended':
+        this.#pathEnded = true;
+        this.#inspector.send({ type: 'path.ended' });
+        return this.#tell(event);
+      case 'path.failed':
+        this.#pathEnded = true;
+        this.#inspector.send({ type: 'path.failed', reason: event.error.message });
+        return this.#tell({ type: 'path.failed', code: event.error.code, reason: event.error.message });
+    }
+  }
+
+  #sightLost(reason: string): Assessment {
+    const nowMs = this.#ports.clock.wallMs();
+    return {
+      heuristic: 'sight-lost',
+      attack: 'T1562',
+      severity: 'medium',
+      confidence: 1,
+      key: { host: this.id },
+      counts: {},
+      firstMs: nowMs,
+      lastMs: nowMs,
+      samples: [],
+      origins: [this.id],
+      explain: `${this.id} sees no packets any more: ${reason}`.slice(0, 1_024),
+    };
+  }
+
+  /** What this host saw whole: answer here and now where policy says so, then stand for it. */
+  #stand(assessment: Assessment, answer: boolean): void {
+    const instructions = answer ? this.#answer(assessment) : [];
+    const assessedAtMs = this.#ports.clock.wallMs();
+    this.#record({ ...assessment, subsystem: undefined, assessedAtMs, instructions });
+  }
+
+  #answer(assessment: Assessment): readonly string[] {
+    const { roster, policy, keys } = this.#config;
+    const incident = incidentName(this.id, assessment);
+    const earlier = this.#localOffences.get(incident) ?? 0;
+    const { proposals, explain } = decide(assessment, policy.response, this.#shielded, earlier);
+    const given: string[] = [];
+    const inForce = new Set(this.#enforcer.inForce().map((instruction) => instruction.id));
+    for (const { action, target, durationMs } of proposals) {
+      const id = instructionIdOf(this.id, incident, action, target);
+      given.push(id);
+      if (inForce.has(id)) continue;
+      this.#localOffences.set(incident, earlier + 1);
+      this.#localOrder += 1;
+      const issuedAtMs = this.#ports.clock.wallMs();
+      const instruction: Instruction = {
+        id,
+        realm: roster.realm,
+        authority: this.id,
+        issuer: this.id,
+        fence: { epoch: roster.version, term: this.#outbox.incarnation, order: this.#localOrder },
+        action,
+        target,
+        reason: {
+          incident,
+          heuristic: assessment.heuristic,
+          explain: `${assessment.explain} (${explain})`.slice(0, 1_024),
+        },
+        issuedAtMs,
+        expiresAtMs: issuedAtMs + durationMs,
+      };
+      this.#tell({ type: 'incident.decided', incident, because: 'seen whole by this host', explain });
+      this.#enforcer.receive(signInstruction(instruction, keys.signing.secretKey));
+    }
+    return given;
+  }
+
+  #record(finding: Finding): void {
+    this.#tell({ type: 'finding.recorded', finding });
+    this.#report({ kind: 'finding', finding });
+  }
+
+  #report(body: Item['body']): void {
+    const taken = this.#outbox.append(body, (item, error) => {
+      if (error === undefined) return void this.#offices.ownLane.addItems([item]);
+      this.#tell({ type: 'loss.counted', what: body.kind, count: 1, reason: error.message });
+    });
+    if (taken === undefined) {
+      this.#tell({
+        type: 'loss.counted',
+        what: body.kind,
+        count: this.#outbox.overflowed,
+        reason: 'the outbox is full',
+      });
+    }
+  }
+
+  #watch(members: ReadonlySet<string>): void {
+    for (const member of this.#watched) if (!members.has(member)) this.#sessions.unwatch(member);
+    for (const member of members) if (!this.#watched.has(member)) this.#sessions.watch(member);
+    this.#watched = members;
+  }
+
+  #tell(event: HostEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}

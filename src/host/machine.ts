@@ -1,0 +1,40 @@
+/**
+ * Starts a machine under the host's clock and hands its effects out as values. The only place where a machine meets time.
+ *
+ * @module
+ */
+import {
+  type Actor,
+  type ActorOptions,
+  type AnyStateMachine,
+  createActor,
+  type EmittedFrom,
+  type InputFrom,
+} from 'xstate';
+import type { Clock } from '../ports/clock.ts';
+
+export interface MachineOptions<Machine extends AnyStateMachine> {
+  readonly clock: Clock;
+  readonly input: InputFrom<Machine>;
+  /** Carries one effect out. Events it sends back to the machine are taken after the present one. */
+  readonly onEffect: (effect: EmittedFrom<Machine>) => void;
+  readonly onDone?: () => void;
+}
+
+export function startMachine<Machine extends AnyStateMachine>(
+  machine: Machine,
+  { clock, input, onEffect, onDone }: MachineOptions<Machine>,
+): Actor<Machine> {
+  const options = {
+    input,
+    clock: {
+      setTimeout: (callback: () => void, delayMs: number) => clock.setTimeout(callback, delayMs),
+      clearTimeout: (handle: unknown) => clock.clearTimeout(handle),
+    },
+  } as ActorOptions<Machine>;
+  const actor = createActor(machine, options);
+  actor.on('*', (effect) => onEffect(effect as EmittedFrom<Machine>));
+  if (onDone !== undefined) actor.subscribe({ complete: onDone });
+  actor.start();
+  return actor;
+}

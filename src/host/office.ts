@@ -1,0 +1,243 @@
+/**
+ * Office: what a host does as nominee of one subsystem, for as long as it is. Merges the evidence of members, passes on what
+ * the level above must know, and answers threats that only the whole subsystem could see.
+ *
+ * @module
+ */
+import { Correlation } from '../detection/correlation.ts';
+import { ProtectedSet } from '../detection/decision.ts';
+import type { Hierarchy } from '../mesh/hierarchy.ts';
+import type { Ledger } from '../mesh/ledger.ts';
+import { itemKeyOf } from '../mesh/outbox.ts';
+import type { Evidence } from '../messages/evidence.ts';
+import type { Assessment, Finding, ItemId } from '../messages/finding.ts';
+import type { Instruction, SignedInstruction } from '../messages/instruction.ts';
+import type { Item, MeshMessage, Proposal } from '../messages/mesh-message.ts';
+import type { Policy } from '../messages/policy.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { HostListener } from './events.ts';
+import { Incidents } from './incidents.ts';
+import type { Lane } from './lane.ts';
+
+/** Items of members that wait for the level above; above that, more are not taken (their origins keep them). */
+export const relayedItemsMax = 50_000;
+
+export interface OfficeOptions {
+  readonly self: string;
+  readonly realm: string;
+  readonly subsystem: string;
+  readonly term: number;
+  readonly epoch: number;
+  readonly hierarchy: Hierarchy;
+  readonly policy: Policy;
+  readonly remediationServer: string | undefined;
+  readonly heartbeatMs: number;
+  readonly clock: Clock;
+  /** The way up; undefined at the top. */
+  readonly up: Lane | undefined;
+  /** What the top holds; undefined below the top. */
+  readonly ledger: Ledger | undefined;
+  readonly send: (to: string, messages: readonly MeshMessage[]) => boolean;
+  readonly sign: (instruction: Instruction) => SignedInstruction;
+  /** Stand for a finding on this subsystem's merged evidence. */
+  readonly record: (finding: Finding) => void;
+  readonly tell: HostListener;
+}
+
+export class Office {
+  readonly subsystem: string;
+  readonly term: number;
+  readonly #options: OfficeOptions;
+  readonly #correlation: Correlation;
+  readonly #incidents: Incidents;
+  /** Who sent each item that is on its way up, to be told when it is held. */
+  readonly #senders = new Map<string, { readonly id: ItemId; readonly from: Set<string> }>();
+  /** Nominees of the subsystems below, as they introduced themselves. */
+  readonly #nominees = new Map<string, { readonly host: string; readonly term: number }>();
+  /** Members that sent something since they were last silent. */
+  readonly #reporters = new Set<string>();
+  #refused = 0;
+
+  constructor(options: OfficeOptions) {
+    const { subsystem, term, policy } = options;
+    this.subsystem = subsystem;
+    this.term = term;
+    this.#options = options;
+    this.#correlation = new Correlation({ subsystem, heuristics: policy.heuristics });
+    this.#incidents = new Incidents({
+      ...options,
+      shielded: new ProtectedSet(policy.protected),
+      nextHop: (host) => this.#nextHop(host),
+    });
+  }
+
+  /** Nothing is under way: every item went up, every incident has its answers. */
+  get settled(): boolean {
+    return this.#senders.size === 0 && this.#incidents.settled;
+  }
+
+  /** Evidence or items that a member had no right to send. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  onEvidence(from: string, batch: number, evidence: readonly Evidence[]): void {
+    const { send, subsystem, tell, up } = this.#options;
+    for (const piece of evidence) {
+      for (const origin of piece.counts.keys()) if (!this.#speaksFor(from, origin)) return this.#refuse();
+    }
+    this.#reporters.add(from);
+    const crossed = this.#correlation.merge(evidence);
+    send(from, [{ kind: 'evidence-merged', subsystem, batch }]);
+    const keys = [...new Set(evidence.map((piece) => `${piece.heuristic} ${piece.key}`))];
+    tell({ type: 'evidence.merged', subsystem, from, keys });
+    up?.addEvidence(this.#correlation.takeReports());
+    for (const assessment of crossed) this.#onCrossed(assessment);
+  }
+
+  onItems(from: string, items: readonly Item[]): void {
+    if (items.some((item) => !this.#speaksFor(from, item.id.origin))) return this.#refuse();
+    this.#reporters.add(from);
+    for (const item of items) this.#observe(item);
+    const { ledger, up, send, subsystem, tell } = this.#options;
+    if (ledger !== undefined) {
+      ledger.hold(items, (fresh, error) => {
+        if (error !== undefined) {
+          return tell({ type: 'loss.counted', what: 'items to hold', count: items.length, reason: error.message });
+        }
+        for (const { id, body } of fresh) {
+          if (body.kind === 'finding') tell({ type: 'finding.held', id, finding: body.finding });
+        }
+        const held = items.filter((item) => ledger.known(item)).map(({ id }) => id);
+        if (held.length > 0) send(from, [{ kind: 'items-held', subsystem, items: held }]);
+      });
+      return;
+    }
+    if (this.#senders.size + items.length > relayedItemsMax || up?.addItems(items) !== true) return;
+    for (const { id } of items) {
+      const key = itemKeyOf(id);
+      const known = this.#senders.get(key);
+      if (known === undefined) this.#senders.set(key, { id, from: new Set([from]) });
+      else known.from.add(from);
+    }
+  }
+
+  /** The level above holds these: tell whoever sent them. */
+  itemsHeld(ids: readonly ItemId[]): void {
+    const bySender = new Map<string, ItemId[]>();
+    for (const id of ids) {
+      const key = itemKeyOf(id);
+      for (const from of this.#senders.get(key)?.from ?? []) {
+        const list = bySender.get(from) ?? [];
+        list.push(id);
+        bySender.set(from, list);
+      }
+      this.#senders.delete(key);
+    }
+    for (const [from, items] of bySender) {
+      this.#options.send(from, [{ kind: 'items-held', subsystem: this.subsystem, items }]);
+    }
+  }
+
+  /** A member that reports here is not heard any more: a blind spot, and perhaps an attack on the host itself. */
+  onSilent(peer: string): void {
+    const { hierarchy, clock, record, self } = this.#options;
+    if (!this.#reporters.delete(peer) || !hierarchy.hasHost(peer)) return;
+    const nowMs = clock.wallMs();
+    record({
+      heuristic: 'host-silent',
+      attack: 'T1562',
+      severity: 'medium',
+      confidence: 0.5,
+      key: { host: peer },
+      counts: {},
+      firstMs: nowMs,
+      lastMs: nowMs,
+      samples: [],
+      origins: [self],
+      explain: `${peer} was heard by ${self}, nominee of ${this.subsystem}, and has fallen silent`,
+      subsystem: this.subsystem,
+      assessedAtMs: nowMs,
+      instructions: [],
+    });
+  }
+
+  /** A host says that it is nominee of a subsystem directly below. */
+  nomineeBelow(child: string, host: string, term: number): void {
+    const known = this.#nominees.get(child);
+    if (known === undefined || term >= known.term) this.#nominees.set(child, { host, term });
+  }
+
+  onAnswer(request: string, proposals: readonly Proposal[], explain: string): void {
+    this.#incidents.onAnswer(request, proposals, explain);
+  }
+
+  /** Sends an instruction of a level above one hop further down. */
+  passDown(instruction: SignedInstruction, targets: readonly string[]): void {
+    const byHop = new Map<string, string[]>();
+    for (const target of targets) {
+      const hop = this.#nextHop(target);
+      if (hop === undefined || hop === this.#options.self) continue;
+      byHop.set(hop, [...(byHop.get(hop) ?? []), target]);
+    }
+    for (const [hop, below] of byHop) this.#options.send(hop, [{ kind: 'instruct', instruction, targets: below }]);
+  }
+
+  close(): void {
+    this.#incidents.close();
+  }
+
+  #onCrossed(assessment: Assessment): void {
+    const finding: Finding = {
+      ...assessment,
+      subsystem: this.subsystem,
+      assessedAtMs: this.#options.clock.wallMs(),
+      instructions: [],
+    };
+    // What one part saw alone was found, and answered, there; the level above only gathers it.
+    const parts = new Set(assessment.origins.map((origin) => this.#partOf(origin)));
+    if (parts.size < 2) return;
+    this.#options.record(finding);
+    this.#incidents.open(finding);
+  }
+
+  #observe({ id, body }: Item): void {
+    if (body.kind === 'receipt') {
+      if (body.receipt.host === id.origin) this.#incidents.onReceipt(body.receipt);
+      return;
+    }
+    const { finding } = body;
+    // A member whose policy forbids it to act by itself leaves the answer to its nominee.
+    const isOwn = this.#options.hierarchy.subsystemOf(id.origin) === this.subsystem;
+    const left = finding.subsystem === undefined && finding.instructions.length === 0;
+    if (isOwn && left && !this.#options.policy.response.local) this.#incidents.open(finding);
+  }
+
+  /** The own host, or the subsystem directly below, that this host belongs to. */
+  #partOf(host: string): string {
+    const { hierarchy } = this.#options;
+    if (!hierarchy.hasHost(host)) return '';
+    const path = hierarchy.pathToTop(host);
+    const at = path.indexOf(this.subsystem);
+    return at <= 0 ? host : (path[at - 1] ?? host);
+  }
+
+  /** An own host speaks for itself; a possible nominee of a subsystem below speaks for the hosts below it. */
+  #speaksFor(from: string, origin: string): boolean {
+    const { hierarchy } = this.#options;
+    if (!hierarchy.hasHost(origin) || !hierarchy.hasHost(from)) return false;
+    if (!hierarchy.isBelow(origin, this.subsystem) || !hierarchy.isBelow(from, this.subsystem)) return false;
+    if (from === origin && hierarchy.subsystemOf(from) === this.subsystem) return true;
+    const part = this.#partOf(origin);
+    return hierarchy.hasSubsystem(part) && this.#partOf(from) === part && hierarchy.electorate(part).includes(from);
+  }
+
+  #nextHop(host: string): string | undefined {
+    const part = this.#partOf(host);
+    return part === host ? host : this.#nominees.get(part)?.host;
+  }
+
+  #refuse(): void {
+    this.#refused += 1;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Outbox: what this host reported and nobody at the top holds yet. Durable before it is sent, kept until acknowledged,
+ * numbered without gaps, bounded with a count of what found no room.
+ *
+ * @module
+ */
+import type { VedetteError } from '../errors.ts';
+import type { ItemId } from '../messages/finding.ts';
+import { decodeItem, type Item, packItem } from '../messages/mesh-message.ts';
+import { pack, unpack } from '../messages/packed.ts';
+import type { Storage } from '../ports/storage.ts';
+
+/** Most items that wait at once. */
+export const outboxItemsMax = 10_000;
+
+const counterKey = 'outbox/counter';
+const itemPrefix = 'outbox/item/';
+const itemKey = (sequence: number): string => itemPrefix + String(sequence).padStart(16, '0');
+
+export const itemKeyOf = (id: ItemId): string => `${id.origin}/${id.incarnation}/${id.sequence}`;
+
+export class Outbox {
+  readonly #storage: Storage;
+  readonly #origin: string;
+  readonly #incarnation: number;
+  readonly #waiting = new Map<number, Item>();
+  #sequence: number;
+  #overflowed = 0;
+
+  /** @param newIncarnation - Names the storage if it is new: larger than any used before (wall time will do). */
+  constructor(storage: Storage, origin: string, newIncarnation: number) {
+    this.#storage = storage;
+    this.#origin = origin;
+    const counter = unpack(storage.get(counterKey) ?? new Uint8Array(0));
+    const [incarnation, sequence] = Array.isArray(counter) ? counter : [newIncarnation, 0];
+    this.#incarnation = Number(incarnation);
+    this.#sequence = Number(sequence);
+    for (const [, stored] of storage.entries(itemPrefix)) {
+      const item = decodeItem(stored);
+      if (item !== undefined) this.#waiting.set(item.id.sequence, item);
+    }
+  }
+
+  /** Counts the lives of this host's storage. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many items found no room. */
+  get overflowed(): number {
+    return this.#overflowed;
+  }
+
+  /** Items from before a restart, or that a new nominee must hear again, oldest first. */
+  items(): readonly Item[] {
+    return [...this.#waiting.values()];
+  }
+
+  /** Numbers and stores; calls back once a crash cannot lose it. `undefined`: full, counted, not taken. */
+  append(body: Item['body'], onDurable: (item: Item, error?: VedetteError) => void): Item | undefined {
+    if (this.#waiting.size >= outboxItemsMax) {
+      this.#overflowed += 1;
+      return undefined;
+    }
+    this.#sequence += 1;
+    const item: Item = {
+      id: { origin: this.#origin, incarnation: this.#incarnation, sequence: this.#sequence },
+      body,
+    };
+    this.#waiting.set(item.id.sequence, item);
+    this.#storage.write(
+      [
+        { key: counterKey, value: pack([this.#incarnation, this.#sequence]) },
+        { key: itemKey(item.id.sequence), value: pack(packItem(item)) },
+      ],
+      (error) => onDurable(item, error),
+    );
+    return item;
+  }
+
+  /** Forgets what the top holds. Ids of others, or known ones again, change nothing. */
+  acknowledge(ids: readonly ItemId[]): void {
+    const changes = [];
+    for (const { origin, incarnation, sequence } of ids) {
+      if (origin !== this.#origin || incarnation !== this.#incarnation) continue;
+      if (this.#waiting.delete(sequence)) changes.push({ key: itemKey(sequence), value: undefined });
+    }
+    // If this write is lost, the items are sent again and the top knows them: nothing depends on it.
+    if (changes.length > 0) this.#storage.write(changes, () => undefined);
+  }
+}
