@@ -19,6 +19,7 @@ export const errorCatalogue = {
   ],
   'capture/unreadable': ['The file could not be read.', 'Check its permissions and the disk.'],
   'capture/unwritable': ['The capture file could not be written.', 'Check the directory, its permissions and the space on the disk.'],
+  'capture/corrupt': ['A record of the capture has a length or number that cannot be.', 'Everything before it was read; capture again, or mend the file with `pcapfix` or `editcap`.'],
   'capture/corrupt-gzip': ['The gzip stream is damaged.', 'Decompress it by hand to see what is left, or copy it again.'],
   'capture/unsupported-link-type': [
     'The capture uses a link type that is not decoded.',

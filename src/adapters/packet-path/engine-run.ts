@@ -1,0 +1,117 @@
+/**
+ * One engine with what surrounds it in every packet path: fetching evidence, and telling progress now and then.
+ *
+ * @module
+ */
+import { PacketEngine } from '../../detection/engine.ts';
+import type { VedetteError } from '../../errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { PathCounters, PathEvent } from '../../ports/packet-path.ts';
+import { type FrameBatch, runBatch } from './frame-queue.ts';
+import { type PacketPathOptions, progressIntervalMs } from './packet-path-options.ts';
+
+export class EngineRun {
+  readonly #engine: PacketEngine;
+  readonly #emit: (event: PathEvent) => void;
+  readonly #clock: Clock;
+  #newestMs = 0;
+  #progressedAtMs = Number.NEGATIVE_INFINITY;
+  #corruptRecords = 0;
+  /** Progress that came too soon after the last and is told in its turn. */
+  #owed: { readonly handle: unknown; fraction: number | undefined } | undefined;
+
+  constructor(options: PacketPathOptions, clock: Clock, emit: (event: PathEvent) => void) {
+    this.#engine = new PacketEngine(options);
+    this.#clock = clock;
+    this.#emit = emit;
+  }
+
+  /** Takes one packet; see `OnRecord`. */
+  readonly onRecord = (
+    bytes: Uint8Array,
+    offset: number,
+    capturedLength: number,
+    originalLength: number,
+    linkType: number,
+    timeMs: number,
+  ): void => {
+    if (timeMs > this.#newestMs) this.#newestMs = timeMs;
+    this.#engine.packet(bytes, offset, capturedLength, originalLength, linkType, timeMs);
+  };
+
+  frames(batch: FrameBatch): void {
+    this.#newestMs = runBatch(this.#engine, batch, this.#newestMs);
+  }
+
+  /** Tells what the packets so far amount to; and progress, now or as soon as it is time for it. */
+  report(fraction: number | undefined): void {
+    this.#drain();
+    if (this.#owed !== undefined) {
+      this.#owed.fraction = fraction;
+      return;
+    }
+    const waitMs = this.#progressedAtMs + progressIntervalMs - this.#clock.monotonicMs();
+    if (waitMs <= 0) {
+      this.#progress(fraction);
+      return;
+    }
+    const owed = { handle: this.#clock.setTimeout(() => this.#progress(owed.fraction), waitMs), fraction };
+    this.#owed = owed;
+  }
+
+  /** Forgets what is still owed. Nothing is told after this. */
+  stop(): void {
+    if (this.#owed !== undefined) this.#clock.clearTimeout(this.#owed.handle);
+    this.#owed = undefined;
+  }
+
+  /** The source ended: decides the open windows and tells it. */
+  end(fraction: number | undefined, truncated: boolean): void {
+    this.#finish(fraction);
+    this.#emit({ type: 'path.ended', counters: this.#counters(), truncated });
+  }
+
+  /** The source failed: decides the open windows on what was read, and tells that, then the error. */
+  fail(fraction: number | undefined, error: VedetteError): void {
+    if (error.code === 'capture/corrupt') this.#corruptRecords += 1;
+    this.#finish(fraction);
+    this.#emit({ type: 'path.failed', error });
+  }
+
+  #finish(fraction: number | undefined): void {
+    this.#engine.finish();
+    this.#drain();
+    this.#progress(fraction);
+  }
+
+  #drain(): void {
+    const { evidence, assessments } = this.#engine.drain();
+    if (evidence.length > 0) this.#emit({ type: 'path.evidence', evidence });
+    if (assessments.length > 0) this.#emit({ type: 'path.assessed', assessments });
+  }
+
+  #progress(fraction: number | undefined): void {
+    this.stop();
+    this.#progressedAtMs = this.#clock.monotonicMs();
+    const packetTimeMs = this.#newestMs;
+    this.#emit({ type: 'path.progressed', counters: this.#counters(), fraction, packetTimeMs });
+  }
+
+  #counters(): PathCounters {
+    const counters = this.#engine.counters();
+    if (this.#corruptRecords === 0) return counters;
+    return { ...counters, malformed: { ...counters.malformed, 'capture/corrupt': this.#corruptRecords } };
+  }
+}
+
+/** The same counters with the frames that a queue refused. */
+export function withDropped(
+  counters: PathCounters,
+  queue: { readonly droppedFull: number; readonly droppedTooLong: number },
+): PathCounters {
+  if (queue.droppedFull === 0 && queue.droppedTooLong === 0) return counters;
+  const skipped: Record<string, number> = { ...counters.skipped };
+  if (queue.droppedFull > 0) skipped['queue-full'] = queue.droppedFull;
+  if (queue.droppedTooLong > 0) skipped['frame-too-long'] = queue.droppedTooLong;
+  return { ...counters, skipped };
+}

@@ -1,0 +1,76 @@
+import { assert } from '../../errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { PacketPath, PathEvent } from '../../ports/packet-path.ts';
+import { EngineRun, withDropped } from './engine-run.ts';
+import { FrameQueue } from './frame-queue.ts';
+import type { PacketPathOptions } from './packet-path-options.ts';
+
+/**
+ * A packet path in the caller's thread, for simulations and tests: frames handed in are looked at when the clock comes to
+ * it. Under a simulated clock the same frames at the same times give the same events at the same times.
+ */
+export class InlinePacketPath implements PacketPath {
+  readonly #clock: Clock;
+  readonly #queue = new FrameQueue();
+  readonly #run: EngineRun;
+  #onEvent: ((event: PathEvent) => void) | undefined;
+  #timer: { readonly handle: unknown } | undefined;
+  #state: 'open' | 'ending' | 'ended' | 'closed' = 'open';
+
+  constructor(options: PacketPathOptions, clock: Clock) {
+    this.#clock = clock;
+    this.#run = new EngineRun(options, clock, (event) => this.#emit(event));
+  }
+
+  start(onEvent: (event: PathEvent) => void): void {
+    assert(this.#onEvent === undefined, 'a packet path is started once');
+    this.#onEvent = onEvent;
+    this.#schedule();
+  }
+
+  frame(bytes: Uint8Array, timestampMs: number): boolean {
+    if (this.#state !== 'open') return false;
+    const taken = this.#queue.add(bytes, timestampMs);
+    this.#schedule();
+    return taken;
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#schedule();
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer.handle);
+    this.#timer = undefined;
+    this.#run.stop();
+  }
+
+  #schedule(): void {
+    if (this.#onEvent === undefined || this.#timer !== undefined || this.#state === 'closed') return;
+    this.#timer = { handle: this.#clock.setTimeout(() => this.#work(), 0) };
+  }
+
+  #work(): void {
+    this.#timer = undefined;
+    for (let batch = this.#queue.take(); batch !== undefined; batch = this.#queue.take()) {
+      this.#run.frames(batch);
+      this.#queue.giveBack(batch.buffer);
+    }
+    if (this.#state !== 'ending') {
+      this.#run.report(undefined);
+      return;
+    }
+    this.#state = 'ended';
+    this.#run.end(undefined, false);
+  }
+
+  #emit(event: PathEvent): void {
+    // A listener may close the path in the middle of its events.
+    if (this.#state === 'closed') return;
+    const counted = event.type === 'path.progressed' || event.type === 'path.ended';
+    this.#onEvent?.(counted ? { ...event, counters: withDropped(event.counters, this.#queue) } : event);
+  }
+}

@@ -1,0 +1,22 @@
+import type { HeuristicsPolicy, Watch } from '../../messages/policy.ts';
+
+/** What every packet path is told. Can be cloned to a worker. */
+export interface PacketPathOptions {
+  /** Host id; names the origin of the evidence. */
+  readonly origin: string;
+  readonly policy: { readonly watch: Watch; readonly heuristics: HeuristicsPolicy };
+  /** Flows held at once. Default: the engine's. */
+  readonly flowsMax?: number;
+  /** 32 random bits that nobody outside knows, so that nobody can choose keys that collide. Results do not depend on it. */
+  readonly hashSeed?: number;
+}
+
+/** Where the packets come from. */
+export type PacketSource =
+  /** A capture file, read to its end. */
+  | { readonly kind: 'capture'; readonly file: string }
+  /** Ethernet frames that the embedding program hands in. */
+  | { readonly kind: 'frames' };
+
+/** At most one `path.progressed` in this time, besides the last. */
+export const progressIntervalMs = 100;

@@ -1,0 +1,83 @@
+/**
+ * The worker thread of a packet path: reads the source, runs the engine, posts what it finds. Started by
+ * `worker-packet-path.ts`; never imported.
+ *
+ * @module
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, VedetteError } from '../../errors.ts';
+import { readCapture } from '../capture/capture-reader.ts';
+import { SystemClock } from '../system/system-clock.ts';
+import { EngineRun } from './engine-run.ts';
+import { type FromWorker, type ToWorker, untakenMax, type WorkerSetup } from './worker-messages.ts';
+
+assert(parentPort !== null, 'the packet worker runs in a worker thread');
+const port = parentPort;
+const setup: WorkerSetup = workerData;
+
+let untaken = 0;
+let resume: (() => void) | undefined;
+
+const run = new EngineRun(setup.options, new SystemClock(), (event) => {
+  if (event.type === 'path.failed') {
+    const { code, message } = event.error;
+    post({ type: 'failed', code, explain: message.slice(code.length + 2) });
+  } else {
+    untaken += 1;
+    post({ type: 'event', event });
+  }
+});
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'taken') {
+    untaken -= 1;
+    if (untaken < untakenMax) resume?.();
+  } else if (message.type === 'frames') {
+    run.frames(message.batch);
+    const { buffer } = message.batch;
+    port.postMessage({ type: 'batch-read', buffer } satisfies FromWorker, [buffer]);
+    run.report(undefined);
+  } else {
+    run.end(undefined, false);
+    port.close();
+  }
+});
+
+if (setup.source.kind === 'capture') {
+  await readFile(setup.source.file);
+  port.close();
+}
+
+async function readFile(file: string): Promise<void> {
+  let read = 0;
+  try {
+    const { damage } = await readCapture(file, {
+      onRecord: run.onRecord,
+      onProgress: (fraction) => {
+        read = fraction;
+        run.report(fraction);
+        return roomForEvents();
+      },
+    });
+    if (damage?.kind === 'corrupt') {
+      throw new VedetteError('capture/corrupt', `${file} is damaged at byte ${damage.offset}: ${damage.explain}`);
+    }
+    run.end(read, damage !== undefined);
+  } catch (error) {
+    if (!(error instanceof VedetteError)) throw error;
+    run.fail(read, error);
+  }
+}
+
+/** Holds the reader back while the host does not keep up. */
+async function roomForEvents(): Promise<void> {
+  while (untaken >= untakenMax) {
+    await new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+  }
+}
+
+function post(message: FromWorker): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,30 @@
+/**
+ * What crosses between the thread of the host and the packet worker.
+ *
+ * @module
+ */
+import type { ErrorCode } from '../../errors.ts';
+import type { PathEvent } from '../../ports/packet-path.ts';
+import type { FrameBatch } from './frame-queue.ts';
+import type { PacketPathOptions, PacketSource } from './packet-path-options.ts';
+
+/** What the worker is started with. */
+export interface WorkerSetup {
+  readonly options: PacketPathOptions;
+  readonly source: PacketSource;
+}
+
+export type ToWorker =
+  /** Transferred; comes back with `batch-read`. */
+  | { readonly type: 'frames'; readonly batch: FrameBatch }
+  | { readonly type: 'end' }
+  /** The host took an event. */
+  | { readonly type: 'taken' };
+
+export type FromWorker =
+  | { readonly type: 'event'; readonly event: Exclude<PathEvent, { readonly type: 'path.failed' }> }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly explain: string }
+  | { readonly type: 'batch-read'; readonly buffer: ArrayBuffer };
+
+/** Events that may be on their way to the host; the worker reads no further file until the host took some. */
+export const untakenMax = 64;

@@ -1,0 +1,135 @@
+/**
+ * The packet path in a thread of its own, so that no flood of packets can hold up what the host's event loop carries:
+ * heartbeats, sessions, instructions.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { assert, VedetteError } from '../../errors.ts';
+import type { PacketPath, PathEvent } from '../../ports/packet-path.ts';
+import { withDropped } from './engine-run.ts';
+import { type FrameBatch, FrameQueue } from './frame-queue.ts';
+import type { PacketPathOptions, PacketSource } from './packet-path-options.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './worker-messages.ts';
+
+/** A frame waits at most this long for others to travel with. */
+const flushDelayMs = 2;
+
+export class WorkerPacketPath implements PacketPath {
+  readonly #setup: WorkerSetup;
+  readonly #queue = new FrameQueue();
+  #onEvent: ((event: PathEvent) => void) | undefined;
+  #worker: Worker | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
+  /** `over`: ended or failed, which was told. */
+  #state: 'open' | 'ending' | 'over' | 'closed' = 'open';
+
+  constructor(options: PacketPathOptions & { readonly source: PacketSource }) {
+    const { source, ...rest } = options;
+    this.#setup = { options: rest, source };
+  }
+
+  start(onEvent: (event: PathEvent) => void): void {
+    assert(this.#onEvent === undefined, 'a packet path is started once');
+    this.#onEvent = onEvent;
+    if (this.#state === 'closed') return;
+    const file = workerFile();
+    if (!existsSync(file)) {
+      setImmediate(() => this.#fail(`${fileURLToPath(file)} is missing: build it with \`npm run build\``));
+      return;
+    }
+    const worker = new Worker(file, { workerData: this.#setup, name: `packets of ${this.#setup.options.origin}` });
+    this.#worker = worker;
+    worker.on('message', (message: FromWorker) => this.#take(message));
+    worker.on('error', (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause), cause));
+    worker.on('exit', (code) => this.#fail(`its thread ended with code ${code}`));
+    this.#flush();
+    if (this.#state === 'ending') this.#post({ type: 'end' });
+  }
+
+  /** See the port. Frames may be handed in before the start; they wait in the queue. */
+  frame(bytes: Uint8Array, timestampMs: number): boolean {
+    if (this.#state !== 'open' || this.#setup.source.kind !== 'frames') return false;
+    const taken = this.#queue.add(bytes, timestampMs);
+    this.#sendFilled();
+    this.#flushTimer ??= setTimeout(() => this.#flush(), flushDelayMs);
+    return taken;
+  }
+
+  /** See the port. A capture ends by itself: for it this does nothing. */
+  end(): void {
+    if (this.#state !== 'open' || this.#setup.source.kind !== 'frames') return;
+    this.#state = 'ending';
+    this.#flush();
+    this.#post({ type: 'end' });
+  }
+
+  /** Resolves when the thread is gone. No event comes any more once this is called. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    clearTimeout(this.#flushTimer);
+    await this.#worker?.terminate();
+  }
+
+  #sendFilled(): void {
+    if (this.#worker === undefined) return;
+    for (let batch = this.#queue.takeFilled(); batch !== undefined; batch = this.#queue.takeFilled()) this.#send(batch);
+  }
+
+  /** Sends everything, also the batch that is being filled. */
+  #flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    if (this.#worker === undefined) return;
+    for (let batch = this.#queue.take(); batch !== undefined; batch = this.#queue.take()) {
+      this.#send(batch);
+    }
+  }
+
+  #send(batch: FrameBatch): void {
+    this.#post({ type: 'frames', batch }, [batch.buffer]);
+  }
+
+  #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #take(message: FromWorker): void {
+    if (message.type === 'batch-read') {
+      this.#queue.giveBack(message.buffer);
+    } else if (message.type === 'failed') {
+      this.#tell({ type: 'path.failed', error: new VedetteError(message.code, message.explain) });
+    } else {
+      this.#post({ type: 'taken' });
+      const { event } = message;
+      const counted = event.type === 'path.progressed' || event.type === 'path.ended';
+      this.#tell(counted ? { ...event, counters: withDropped(event.counters, this.#queue) } : event);
+    }
+  }
+
+  #fail(explain: string, cause?: unknown): void {
+    const error = new VedetteError(
+      'host/worker-failed',
+      `the packet worker of ${this.#setup.options.origin}: ${explain}`,
+      {
+        cause,
+      },
+    );
+    this.#tell({ type: 'path.failed', error });
+  }
+
+  #tell(event: PathEvent): void {
+    if (this.#state === 'over' || this.#state === 'closed') return;
+    if (event.type === 'path.ended' || event.type === 'path.failed') this.#state = 'over';
+    this.#onEvent?.(event);
+  }
+}
+
+/** A worker of Node 20 cannot load TypeScript: from the sources (in tests) the built file is taken. */
+function workerFile(): URL {
+  return import.meta.url.endsWith('.ts')
+    ? new URL('../../../dist/adapters/packet-path/packet-worker.js', import.meta.url)
+    : new URL('./packet-worker.js', import.meta.url);
+}

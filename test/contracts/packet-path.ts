@@ -1,0 +1,192 @@
+/**
+ * What every packet path must do with frames that are handed in. Each implementation runs this suite from its own test.
+ */
+import { describe, expect, test } from 'vitest';
+import type { PacketPathOptions } from '../../src/adapters/packet-path/packet-path-options.ts';
+import { defaultPolicy } from '../../src/config/index.ts';
+import { PacketEngine } from '../../src/detection/engine.ts';
+import type { PacketPath, PathCounters, PathEvent } from '../../src/ports/packet-path.ts';
+import type { Attack } from '../../src/testing/traffic/attack.ts';
+import { generateTraffic } from '../../src/testing/traffic/generate-traffic.ts';
+
+export interface PacketPathSubject {
+  readonly path: PacketPath;
+  /** Lets time pass until the condition holds; rejects where it never does. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+/** Makes a path whose source is `frames`. The suite closes it. */
+export type MakePacketPath = (options: PacketPathOptions) => PacketPathSubject;
+
+const startMs = Date.UTC(2026, 4, 1);
+export const options: PacketPathOptions = { origin: 'host-1', policy: defaultPolicy };
+
+export interface TestFrame {
+  readonly bytes: Uint8Array;
+  readonly timeMs: number;
+}
+
+/** A few minutes of one server with a port scan, which one server finds alone. */
+export function scannedFrames(): TestFrame[] {
+  const attack: Attack = { kind: 'port-scan', server: 'host-1', startMs: startMs + 60_000, durationMs: 10_000 };
+  const traffic = generateTraffic({
+    seed: 11,
+    startMs,
+    durationMs: 180_000,
+    servers: [{ id: 'host-1' }],
+    attacks: [attack],
+  });
+  const frames: TestFrame[] = [];
+  traffic.servers.get('host-1')?.forEach((bytes, offset, length, timeMs) => {
+    frames.push({ bytes: bytes.slice(offset, offset + length), timeMs });
+  });
+  return frames;
+}
+
+/** What the engine itself makes of the frames. */
+function expectedOf(frames: readonly TestFrame[]): { counters: PathCounters; heuristics: string[] } {
+  const engine = new PacketEngine(options);
+  for (const { bytes, timeMs } of frames) engine.packet(bytes, 0, bytes.length, bytes.length, 1, timeMs);
+  engine.finish();
+  const { assessments } = engine.drain();
+  return { counters: engine.counters(), heuristics: heuristicsOf([{ type: 'path.assessed', assessments }]) };
+}
+
+export function heuristicsOf(events: readonly PathEvent[]): string[] {
+  const found = events.flatMap((event) => (event.type === 'path.assessed' ? event.assessments : []));
+  return [...new Set(found.map(({ heuristic, key }) => `${heuristic} ${JSON.stringify(key)}`))].sort();
+}
+
+export function endOf(events: readonly PathEvent[]): PathEvent | undefined {
+  return events.find(({ type }) => type === 'path.ended' || type === 'path.failed');
+}
+
+export function packetPathContract(name: string, make: MakePacketPath): void {
+  describe(`packet path: ${name}`, () => {
+    async function withSubject(act: (subject: PacketPathSubject) => Promise<void>): Promise<void> {
+      const subject = make(options);
+      try {
+        await act(subject);
+      } finally {
+        await subject.path.close();
+      }
+    }
+
+    test('finds in frames what the engine finds, and ends once, last', () =>
+      withSubject(async ({ path, until }) => {
+        const frames = scannedFrames();
+        const want = expectedOf(frames);
+        expect(want.heuristics.some((text) => text.startsWith('port-scan'))).toBe(true);
+        const events: PathEvent[] = [];
+        path.start((event) => events.push(event));
+        // One buffer for all: the path must have copied a frame when it returns.
+        const shared = new Uint8Array(2000);
+        for (const { bytes, timeMs } of frames) {
+          shared.set(bytes);
+          expect(path.frame(shared.subarray(0, bytes.length), timeMs)).toBe(true);
+        }
+        shared.fill(0);
+        path.end();
+        path.end();
+        await until(() => endOf(events) !== undefined);
+        expect(events.at(-1)).toEqual({ type: 'path.ended', counters: want.counters, truncated: false });
+        expect(events.filter(({ type }) => type === 'path.ended')).toHaveLength(1);
+        expect(heuristicsOf(events)).toEqual(want.heuristics);
+        expect(events.some(({ type }) => type === 'path.evidence')).toBe(true);
+        const progressed = events.flatMap((event) => (event.type === 'path.progressed' ? [event] : []));
+        expect(progressed.at(-1)).toMatchObject({ fraction: undefined, packetTimeMs: frames.at(-1)?.timeMs });
+        expect(path.frame(shared, startMs)).toBe(false);
+      }));
+
+    test('calls back later, never inside a call', () =>
+      withSubject(async ({ path, until }) => {
+        const events: PathEvent[] = [];
+        path.start((event) => events.push(event));
+        expect(events).toEqual([]);
+        for (const { bytes, timeMs } of scannedFrames()) path.frame(bytes, timeMs);
+        expect(events).toEqual([]);
+        path.end();
+        expect(events).toEqual([]);
+        await until(() => endOf(events) !== undefined);
+      }));
+
+    test('takes frames before the start, and reports without waiting for the end', () =>
+      withSubject(async ({ path, until }) => {
+        const events: PathEvent[] = [];
+        for (const { bytes, timeMs } of scannedFrames()) expect(path.frame(bytes, timeMs)).toBe(true);
+        path.start((event) => events.push(event));
+        await until(() => heuristicsOf(events).length > 0);
+        expect(endOf(events)).toBeUndefined();
+      }));
+
+    test('refuses and counts what its queue does not hold, and loses nothing it took', () =>
+      withSubject(async ({ path, until }) => {
+        const frame = scannedFrames()[0]!.bytes;
+        const large = new Uint8Array(60_000);
+        large.set(frame);
+        const events: PathEvent[] = [];
+        path.start((event) => events.push(event));
+        let taken = 0;
+        let refused = 0;
+        for (let index = 0; index < 400; index++) {
+          if (path.frame(large, startMs)) taken += 1;
+          else refused += 1;
+        }
+        expect(refused).toBeGreaterThan(0);
+        expect(taken).toBeGreaterThan(100);
+        await until(() => events.some((event) => event.type === 'path.progressed' && event.counters.packets === taken));
+        // There is room again.
+        expect(path.frame(large, startMs)).toBe(true);
+        path.end();
+        await until(() => endOf(events) !== undefined);
+        expect(events.at(-1)).toMatchObject({
+          type: 'path.ended',
+          counters: { packets: taken + 1, skipped: { 'queue-full': refused } },
+        });
+      }));
+
+    test('refuses and counts a frame that is longer than any can be; an empty one is malformed', () =>
+      withSubject(async ({ path, until }) => {
+        const events: PathEvent[] = [];
+        path.start((event) => events.push(event));
+        expect(path.frame(new Uint8Array(300_000), startMs)).toBe(false);
+        expect(path.frame(new Uint8Array(0), startMs)).toBe(true);
+        path.end();
+        await until(() => endOf(events) !== undefined);
+        const end = endOf(events);
+        expect(end).toMatchObject({ counters: { packets: 1, skipped: { 'frame-too-long': 1 } } });
+        const malformed = end?.type === 'path.ended' ? Object.values(end.counters.malformed) : [];
+        expect(malformed).toEqual([1]);
+      }));
+
+    test('says nothing more once it is closed, however often', () =>
+      withSubject(async ({ path, until }) => {
+        const events: PathEvent[] = [];
+        path.start((event) => events.push(event));
+        const frames = scannedFrames();
+        path.frame(frames[0]!.bytes, startMs);
+        await until(() => events.length > 0);
+        for (const { bytes, timeMs } of frames) path.frame(bytes, timeMs);
+        path.end();
+        const closing = path.close();
+        const before = events.length;
+        await closing;
+        await path.close();
+        expect(path.frame(frames[0]!.bytes, startMs)).toBe(false);
+        path.end();
+        expect(events).toHaveLength(before);
+      }));
+
+    test('can be closed before it was started', async () => {
+      const { path } = make(options);
+      await path.close();
+      expect(path.frame(new Uint8Array(60), startMs)).toBe(false);
+    });
+
+    test('is started once', () =>
+      withSubject(async ({ path }) => {
+        path.start(() => {});
+        expect(() => path.start(() => {})).toThrow('started once');
+      }));
+  });
+}
