@@ -44,7 +44,7 @@ export class ConfigDocument {
       lineCounter: this.#lines,
       prettyErrors: false,
       uniqueKeys: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     if (tooDeep !== undefined) {
       faults.push({

@@ -6,6 +6,7 @@
  * @module
  */
 import { z } from 'zod';
+import { shown } from './faults.ts';
 import { networkFault } from './networks.ts';
 
 /** Most selectors in one list, and most items in one selector's list. */
@@ -22,7 +23,7 @@ const network = z
   .max(64)
   .refine((text) => networkFault(text) === undefined, {
     error: ({ input }) =>
-      `found '${String(input)}', ${networkFault(String(input))}; allowed: an IPv4 or IPv6 address or CIDR network`,
+      `found ${shown(input)}, ${networkFault(String(input))}; allowed: an IPv4 or IPv6 address or CIDR network`,
   })
   .describe('An IPv4 or IPv6 address or CIDR network, such as `10.0.0.1`, `10.0.0.0/24` or `2001:db8::/32`.');
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { z } from 'zod';
+import { shown } from './faults.ts';
 import { type Policy, PolicySchema } from './policy-schema.ts';
 import { withoutDefaults } from './without-defaults.ts';
 
@@ -21,7 +22,7 @@ const pathText = z.string().min(1).max(4096);
 const id = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
-    error: ({ input }) => `found '${String(input)}'; allowed: 1 to 63 of a-z, 0-9 and '-', not at the ends`,
+    error: ({ input }) => `found ${shown(input)}; allowed: 1 to 63 of a-z, 0-9 and '-', not at the ends`,
   })
   .describe(
     '1 to 63 of a-z, 0-9 and `-`, not at the ends. Hosts, subsystems and the remediation server share one name space.',
@@ -40,7 +41,7 @@ const transport = z
               .max(512)
               .regex(/^(nats|tls):\/\/[^\s/@]+$/, {
                 error: ({ input }) =>
-                  `found '${String(input)}'; allowed: nats://host:port or tls://host:port, without a password`,
+                  `found ${shown(input)}; allowed: nats://host:port or tls://host:port, without a password`,
               }),
           )
           .min(1)

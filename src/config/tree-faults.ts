@@ -41,6 +41,8 @@ export function treeFaults(value: unknown): Finding[] {
 
   const parents = new Map<string, string | undefined>();
   for (const { id, parent } of subsystems) if (id !== undefined && !parents.has(id)) parents.set(id, text(parent));
+  // Without subsystems, or with hosts that name none, the schema has said what is missing.
+  if (parents.size === 0) return findings;
   const unknownBefore = findings.length;
   for (const { parent, path } of subsystems) {
     if (typeof parent === 'string' && !parents.has(parent)) {
@@ -52,13 +54,13 @@ export function treeFaults(value: unknown): Finding[] {
       findings.push({ path: [...path, 'subsystem'], message: unknownName(subsystem, 'subsystem', parents.keys()) });
     }
   }
-  const namesAreKnown = findings.length === unknownBefore;
+  const namesAreKnown = findings.length === unknownBefore && hosts.every(({ subsystem }) => subsystem !== undefined);
   const shapeIsTree = shape(subsystems, parents, findings);
   const subsystemByHost = new Map(
     hosts.flatMap(({ id, subsystem }) => (id === undefined ? [] : [[id, subsystem] as const])),
   );
   // A wrong name or a circle cuts hosts off from what is above; saying that twice would hide the cause.
-  if (namesAreKnown && shapeIsTree) {
+  if (namesAreKnown && shapeIsTree && hosts.length > 0) {
     emptySubsystems(subsystems, parents, subsystemByHost.values(), findings);
     wrongEligible(subsystems, parents, subsystemByHost, findings);
   }

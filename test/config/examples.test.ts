@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseHierarchy } from '../../src/config/index.ts';
+import { hierarchyJsonSchema } from '../../src/config/json-schema.ts';
+import { Hierarchy } from '../../src/mesh/hierarchy.ts';
+
+const folder = join(import.meta.dirname, '../../config');
+const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+const names = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+
+test('the three examples are there', () => {
+  expect(names.sort()).toEqual(['demo.yaml', 'nats.yaml', 'single-host.yaml']);
+});
+
+describe.each(names)('%s', (name) => {
+  test('is valid, and a tree for the mesh too', () => {
+    const { subsystems, hosts } = parseHierarchy(read(name), name);
+    expect(new Hierarchy({ subsystems, hosts }).hostsBelow(new Hierarchy({ subsystems, hosts }).top)).toHaveLength(
+      hosts.length,
+    );
+  });
+
+  test('is valid for editors that read the JSON Schema', () => {
+    const schema = z.fromJSONSchema({ ...hierarchyJsonSchema() });
+    expect(schema.safeParse(parse(read(name))).error?.issues ?? []).toEqual([]);
+    expect(schema.safeParse({ ...parse(read(name)), hosst: [] }).success).toBe(false);
+  });
+
+  test('names the JSON Schema, and explains itself', () => {
+    const lines = read(name).split('\n');
+    expect(lines).toContain('# yaml-language-server: $schema=./vedette.schema.json');
+    expect(lines.filter((line) => line.includes('# ')).length).toBeGreaterThan(5);
+  });
+});
+
+test('the demo has four hosts in two subsystems under one top, and a remediation server', () => {
+  const { subsystems, hosts, remediation, transport, storage, policy } = parseHierarchy(read('demo.yaml'), 'demo.yaml');
+  const tree = new Hierarchy({ subsystems, hosts });
+  expect(tree.children(tree.top).map((child) => tree.ownHosts(child))).toEqual([
+    ['host-1', 'host-2'],
+    ['host-3', 'host-4'],
+  ]);
+  expect(tree.electorate(tree.top)).toEqual(['host-1', 'host-3', 'host-2', 'host-4']);
+  expect([remediation?.id, transport.kind, storage.kind]).toEqual(['remediation', 'in-process', 'memory']);
+  expect([policy.mode, policy.response.ask]).toEqual(['monitor', 'remediation-server']);
+});
