@@ -135,15 +135,15 @@ export class PacketEngine {
   ): void {
     // A time that is no number would spread through every table: such a packet happens now.
     if (!Number.isFinite(timeMs)) {
-      this.packet(bytes, offset, capturedLength, originalLength, linkType, this.#clock.nowMs || 0);
+      this.packet(bytes, offset, capturedLength, originalLength, linkType, this.#clock.timeMs || 0);
       return;
     }
     this.#packets++;
     this.#bytes += originalLength;
     const clock = this.#clock;
     clock.advance(timeMs);
-    const elapsedMs = clock.elapsedMs;
-    this.#settle(elapsedMs);
+    const nowMs = clock.nowMs32;
+    this.#settle(nowMs, false);
 
     const packet = this.#packet;
     packet.timeMs = timeMs;
@@ -164,16 +164,16 @@ export class PacketEngine {
       this.#skippedFragment++;
       return;
     }
-    const facts = this.#flows.update(packet, elapsedMs);
-    if (facts !== 0) this.#note(facts, elapsedMs);
+    const facts = this.#flows.update(packet, nowMs);
+    if (facts !== 0) this.#note(facts, nowMs);
   }
 
   /** What changed since the last drain and is at its reporting step, and what this host alone makes of it. */
   drain(): { evidence: Evidence[]; assessments: Assessment[] } {
-    const elapsedMs = this.#clock.elapsedMs;
+    const nowMs = this.#clock.nowMs32;
     const evidence: Evidence[] = [];
-    this.#addressScan?.takeEvidence(elapsedMs, this.#isFinished, evidence);
-    this.#portScan?.takeEvidence(elapsedMs, this.#isFinished, evidence);
+    this.#addressScan?.takeEvidence(nowMs, this.#isFinished, evidence);
+    this.#portScan?.takeEvidence(nowMs, this.#isFinished, evidence);
     this.#synFlood?.takeEvidence(evidence);
     return { evidence, assessments: [...this.#correlation.merge(evidence)] };
   }
@@ -182,8 +182,7 @@ export class PacketEngine {
   finish(): void {
     this.#isFinished = true;
     this.#clock.finish();
-    this.#settle(Number.MAX_SAFE_INTEGER);
-    this.#synFlood?.advance(0, true);
+    this.#settle(this.#clock.nowMs32, true);
   }
 
   counters(): PathCounters {
@@ -208,35 +207,35 @@ export class PacketEngine {
   }
 
   /** Decides what packet time has decided. */
-  #settle(elapsedMs: number): void {
+  #settle(nowMs: number, everything: boolean): void {
     const flows = this.#flows;
-    while (flows.takeUnanswered(elapsedMs)) this.#failed(this.#clock.elapsedMs);
-    this.#synFlood?.advance(elapsedMs, false);
+    while (flows.takeUnanswered(nowMs, everything)) this.#failed(nowMs);
+    this.#synFlood?.advance(nowMs, everything);
   }
 
-  #note(facts: number, elapsedMs: number): void {
+  #note(facts: number, nowMs: number): void {
     const { attempt } = this.#flows;
     if ((facts & flowFact.syn) !== 0) {
-      this.#synFlood?.syn(attempt, (facts & flowFact.attempted) !== 0, elapsedMs);
+      this.#synFlood?.syn(attempt, (facts & flowFact.attempted) !== 0, nowMs);
     } else if ((facts & flowFact.completed) !== 0) {
-      this.#synFlood?.completed(attempt, elapsedMs);
+      this.#synFlood?.completed(attempt, nowMs);
     } else if ((facts & flowFact.reset) !== 0) {
-      if ((facts & flowFact.resetHalfOpen) !== 0) this.#synFlood?.reset(attempt, elapsedMs);
-      this.#failed(elapsedMs);
+      if ((facts & flowFact.resetHalfOpen) !== 0) this.#synFlood?.reset(attempt, nowMs);
+      this.#failed(nowMs);
     }
   }
 
   /** The attempt at hand failed. */
-  #failed(elapsedMs: number): void {
+  #failed(nowMs: number): void {
     const { attempt } = this.#flows;
     const { addresses } = attempt;
     const byPort = this.#addressScanKey;
     for (let i = 0; i < 4; i++) byPort[i] = addresses[i]!;
     byPort[4] = attempt.destinationPort;
-    this.#addressScan?.failed(byPort, addresses, 4, attempt.timeMs, elapsedMs);
+    this.#addressScan?.failed(byPort, addresses, 4, attempt, nowMs);
     this.#port[0] = attempt.destinationPort;
     this.#portScanKey.set(addresses);
-    this.#portScan?.failed(this.#portScanKey, this.#port, 0, attempt.timeMs, elapsedMs);
+    this.#portScan?.failed(this.#portScanKey, this.#port, 0, attempt, nowMs);
   }
 
   #skipNotIp(network: number): void {

@@ -9,6 +9,7 @@
  */
 import type { Evidence } from '../messages/evidence.ts';
 import { distinctCount, unionDistinct } from './distinct.ts';
+import type { Attempt } from './flow-table.ts';
 import type { WindowShape } from './heuristic.ts';
 import { hashItem } from './item-hash.ts';
 import { PaneRecord } from './pane-record.ts';
@@ -97,6 +98,11 @@ export class FanOutTracker {
   #left: Evidence[] = [];
   /** Node panes are kept relative to this one. */
   #basePane = Number.NaN;
+  /** The pane of the last attempt. */
+  #pane = 0;
+  #relativePane = 0;
+  #paneStartMs = 0;
+  #paneEndMs = 0;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
@@ -123,58 +129,68 @@ export class FanOutTracker {
    *
    * @param key - `keyWords` words.
    * @param item - `itemWords` words from `itemAt` on.
-   * @param timeMs - Packet time of the attempt.
-   * @param elapsedMs - The packet clock.
+   * @param attempt - Whose time it is; handed over whole, because a fractional number on its own would be boxed.
+   * @param nowMs - The packet clock's `nowMs32`.
    */
-  failed(key: Uint32Array, item: Uint32Array, itemAt: number, timeMs: number, elapsedMs: number): void {
+  failed(key: Uint32Array, item: Uint32Array, itemAt: number, attempt: Attempt, nowMs: number): void {
     const keys = this.#keys;
-    const pane = Math.floor(timeMs / this.#options.shape.paneMs);
+    const { timeMs } = attempt;
+    if (timeMs < this.#paneStartMs || timeMs >= this.#paneEndMs) this.#turnToPane(timeMs);
     let at = keys.find(key);
-    if (at >= 0 && keys.isOver(at, elapsedMs)) {
+    if (at >= 0 && keys.isOver(at, nowMs)) {
       this.#forget(at);
       at = -1;
     }
-    if (at < 0) at = this.#insert(key, elapsedMs);
-    else keys.touch(at, elapsedMs);
+    if (at < 0) at = this.#insert(key, nowMs);
+    else keys.touch(at, nowMs);
     const number = keys.words[at + keys.valueAt + promotedAt]!;
-    if (number !== 0) this.#grow(this.#promoted[number]!, pane, item, itemAt, timeMs, elapsedMs);
-    else this.#list(at, pane, item, itemAt, timeMs, elapsedMs);
+    if (number !== 0) this.#grow(this.#promoted[number]!, item, itemAt, timeMs, nowMs);
+    else this.#list(at, item, itemAt, Math.floor(timeMs - this.#paneStartMs), nowMs);
   }
 
   /** Hands over what is at its reporting step, or has waited long enough, as whole values. */
-  takeEvidence(elapsedMs: number, everything: boolean, into: Evidence[]): void {
+  takeEvidence(nowMs: number, everything: boolean, into: Evidence[]): void {
     const waitMs = this.#options.shape.paneMs / reportsPerPane;
     for (const value of this.#left) into.push(value);
     this.#left = [];
-    for (const promoted of this.#due) if (promoted.isDue) this.#report(promoted, elapsedMs, into);
+    for (const promoted of this.#due) if (promoted.isDue) this.#report(promoted, nowMs, into);
     this.#due = [];
     const waiting: Promoted[] = [];
     for (const promoted of this.#waiting) {
       if (!promoted.isWaiting) continue;
-      if (everything || elapsedMs - promoted.lastReportMs >= waitMs) this.#report(promoted, elapsedMs, into);
+      if (everything || (nowMs - promoted.lastReportMs) >>> 0 >= waitMs) this.#report(promoted, nowMs, into);
       else waiting.push(promoted);
     }
     this.#waiting = waiting;
   }
 
-  #insert(key: Uint32Array, elapsedMs: number): number {
+  #turnToPane(timeMs: number): void {
+    const { paneMs } = this.#options.shape;
+    this.#pane = Math.floor(timeMs / paneMs);
+    if (Number.isNaN(this.#basePane)) this.#basePane = this.#pane;
+    this.#relativePane = (this.#pane - this.#basePane) | 0;
+    this.#paneStartMs = this.#pane * paneMs;
+    this.#paneEndMs = this.#paneStartMs + paneMs;
+  }
+
+  #insert(key: Uint32Array, nowMs: number): number {
     const keys = this.#keys;
     for (let i = 0; i < 2; i++) {
-      const over = keys.nextOver(elapsedMs);
+      const over = keys.nextOver(nowMs);
       if (over >= 0) this.#forget(over);
     }
-    if (keys.full) this.#giveUpKey(elapsedMs);
-    return keys.insert(key, elapsedMs);
+    if (keys.full) this.#giveUpKey(nowMs);
+    return keys.insert(key, nowMs);
   }
 
   /** Gives up the oldest of a few keys; promoted ones, which have something to say, only if there is nothing else. */
-  #giveUpKey(elapsedMs: number): void {
+  #giveUpKey(nowMs: number): void {
     const keys = this.#keys;
-    let victim = keys.victim(elapsedMs);
+    let victim = keys.victim(nowMs);
     for (let tries = 0; tries < 4 && keys.words[victim + keys.valueAt + promotedAt] !== 0; tries++) {
-      victim = keys.victim(elapsedMs);
+      victim = keys.victim(nowMs);
     }
-    if (!keys.isOver(victim, elapsedMs)) this.evicted++;
+    if (!keys.isOver(victim, nowMs)) this.evicted++;
     this.#forget(victim);
   }
 
@@ -203,13 +219,11 @@ export class FanOutTracker {
   }
 
   /** The short list of a key that is not promoted. */
-  #list(at: number, pane: number, item: Uint32Array, itemAt: number, timeMs: number, elapsedMs: number): void {
+  #list(at: number, item: Uint32Array, itemAt: number, offset: number, nowMs: number): void {
     const { itemWords, shape, evidenceMin } = this.#options;
     const stride = this.#nodeStride;
     const value = at + this.#keys.valueAt;
-    if (Number.isNaN(this.#basePane)) this.#basePane = pane;
-    const relative = (pane - this.#basePane) | 0;
-    const offset = Math.max(0, Math.floor(timeMs - pane * shape.paneMs));
+    const relative = this.#relativePane;
     const nodes = this.#nodes;
     let listed = 0;
     let before = noNode;
@@ -236,7 +250,7 @@ export class FanOutTracker {
       before = node;
       node = next;
     }
-    const added = this.#takeNode(elapsedMs, at);
+    const added = this.#takeNode(nowMs, at);
     if (added === noNode) return;
     const from = added * stride;
     const words = this.#nodes;
@@ -249,7 +263,7 @@ export class FanOutTracker {
     this.#keys.words[value + nodeAt] = added;
     listed++;
     if (listed > listedMax || (listed >= evidenceMin && this.#listedItems(value) >= evidenceMin)) {
-      this.#promote(at, elapsedMs);
+      this.#promote(at, nowMs);
     }
   }
 
@@ -269,10 +283,10 @@ export class FanOutTracker {
     return items;
   }
 
-  #promote(at: number, elapsedMs: number): void {
+  #promote(at: number, nowMs: number): void {
     const { itemWords, shape, evidenceMin, keyText, promotedMax } = this.#options;
     const keys = this.#keys;
-    if (this.#promotedSize >= promotedMax) this.#giveUpPromoted(elapsedMs);
+    if (this.#promotedSize >= promotedMax) this.#giveUpPromoted(nowMs);
     const number = this.#freePromoted.pop() ?? this.#promoted.length;
     const promoted: Promoted = {
       at,
@@ -281,7 +295,7 @@ export class FanOutTracker {
       reported: 0,
       nextStep: evidenceMin,
       slack: 0,
-      lastReportMs: elapsedMs,
+      lastReportMs: nowMs,
       isDue: false,
       isWaiting: false,
     };
@@ -313,7 +327,7 @@ export class FanOutTracker {
     this.#measure(promoted);
   }
 
-  #giveUpPromoted(elapsedMs: number): void {
+  #giveUpPromoted(nowMs: number): void {
     let victim = 0;
     let oldestIdleMs = -1;
     for (let seen = 0; seen < 16 || victim === 0; ) {
@@ -322,7 +336,7 @@ export class FanOutTracker {
       const promoted = this.#promoted[number];
       if (promoted === undefined) continue;
       seen++;
-      const idleMs = this.#keys.idleMs(promoted.at, elapsedMs);
+      const idleMs = this.#keys.idleMs(promoted.at, nowMs);
       if (idleMs > oldestIdleMs) {
         victim = number;
         oldestIdleMs = idleMs;
@@ -332,8 +346,8 @@ export class FanOutTracker {
     this.#forget(this.#promoted[victim]!.at);
   }
 
-  #grow(promoted: Promoted, pane: number, item: Uint32Array, itemAt: number, timeMs: number, elapsedMs: number): void {
-    const record = this.#paneOf(promoted, pane, timeMs);
+  #grow(promoted: Promoted, item: Uint32Array, itemAt: number, timeMs: number, nowMs: number): void {
+    const record = this.#paneOf(promoted, this.#pane, timeMs);
     if (record === undefined) return;
     record.seen(timeMs);
     record.counts[0]!++;
@@ -348,7 +362,7 @@ export class FanOutTracker {
       promoted.isWaiting = true;
       this.#waiting.push(promoted);
     }
-    if (promoted.reported === 0) promoted.lastReportMs = elapsedMs;
+    if (promoted.reported === 0) promoted.lastReportMs = nowMs;
   }
 
   /** Compares the window with the next step, and works out when the next look can be worth while. */
@@ -403,10 +417,10 @@ export class FanOutTracker {
     return record;
   }
 
-  #report(promoted: Promoted, elapsedMs: number, into: Evidence[]): void {
+  #report(promoted: Promoted, nowMs: number, into: Evidence[]): void {
     promoted.isDue = false;
     promoted.isWaiting = false;
-    promoted.lastReportMs = elapsedMs;
+    promoted.lastReportMs = nowMs;
     let before = 0;
     for (let i = 0; i < promoted.panes.length; i++) {
       const pane = promoted.panes[i]!;
@@ -425,13 +439,13 @@ export class FanOutTracker {
     return pane.evidence(heuristic, promoted.key, shape.paneMs, origin, itemText);
   }
 
-  #takeNode(elapsedMs: number, forKey: number): number {
+  #takeNode(nowMs: number, forKey: number): number {
     if (this.#freeNode === noNode && this.#freshNode > this.#nodesMax) {
       // Lists are short, so giving up a few old keys frees some nodes.
       for (let tries = 0; tries < 16 && this.#freeNode === noNode; tries++) {
-        const victim = this.#keys.victim(elapsedMs);
+        const victim = this.#keys.victim(nowMs);
         if (victim === forKey) continue;
-        if (!this.#keys.isOver(victim, elapsedMs)) this.evicted++;
+        if (!this.#keys.isOver(victim, nowMs)) this.evicted++;
         this.#forget(victim);
       }
       if (this.#freeNode === noNode) {

@@ -46,6 +46,8 @@ interface Open {
   readonly key: string;
   readonly record: PaneRecord;
   readonly dueMs: number;
+  /** Destination port of the last attempt, which in a flood is that of the next. */
+  lastPort: number;
 }
 
 export class FloodTracker {
@@ -54,7 +56,7 @@ export class FloodTracker {
   readonly #options: FloodOptions;
   readonly #cells: WordTable;
   readonly #key = new Uint32Array(keyWords);
-  readonly #item = new Uint32Array(9);
+  readonly #item = new Uint32Array(3);
   readonly #hash = new Uint32Array(2);
   readonly #recordMin: number;
   /** Position 0 is never used. */
@@ -66,6 +68,11 @@ export class FloodTracker {
   #ready: Evidence[] = [];
   /** The cell of the last attempt: in a flood, also that of the next. */
   #lastCell = -1;
+  /** The pane of the last attempt. */
+  #pane = 0;
+  #paneUpper = 0;
+  #paneStartMs = 0;
+  #paneEndMs = 0;
 
   constructor(options: FloodOptions) {
     this.#options = options;
@@ -80,12 +87,12 @@ export class FloodTracker {
   }
 
   /** A SYN, and whether it began a new attempt. */
-  syn(attempt: Attempt, isNew: boolean, elapsedMs: number): void {
-    const at = this.#cellOf(attempt, elapsedMs, true);
+  syn(attempt: Attempt, isNew: boolean, nowMs: number): void {
+    const at = this.#cellOf(attempt, nowMs, true);
     const cells = this.#cells;
     const words = cells.words;
     const value = at + cells.valueAt;
-    const offset = this.#offsetOf(attempt.timeMs);
+    const offset = Math.floor(attempt.timeMs - this.#paneStartMs);
     if (words[value] === 0) {
       words[value + firstAt] = offset;
       words[value + lastAt] = offset;
@@ -99,41 +106,46 @@ export class FloodTracker {
     let position = words[value + recordAt]!;
     if (position === 0) {
       if (words[value + floodCounter.connections]! < this.#recordMin) return;
-      position = this.#openRecord(at, elapsedMs);
+      position = this.#openRecord(at, nowMs);
       if (position === 0) return;
     }
-    const record = this.#open[position]!.record;
+    const open = this.#open[position]!;
+    const { record } = open;
     const { addresses } = attempt;
     hashItem(addresses, 0, 4, this.#hash);
     record.addSampled(this.#hash[0]!, this.#hash[1]!, addresses, 0);
+    // The destination is the key; the connection's other marks are its source and its ports.
     const item = this.#item;
-    item[8] = (attempt.sourcePort << 16) | attempt.destinationPort;
-    for (let i = 0; i < 8; i++) item[i] = addresses[i]!;
-    hashItem(item, 0, 9, this.#hash);
+    item[0] = this.#hash[0]!;
+    item[1] = this.#hash[1]!;
+    item[2] = (attempt.sourcePort << 16) | attempt.destinationPort;
+    hashItem(item, 0, 3, this.#hash);
     record.sets[floodSet.connections]!.add(this.#hash[0]!, this.#hash[1]!);
+    if (attempt.destinationPort === open.lastPort) return;
+    open.lastPort = attempt.destinationPort;
     item[0] = attempt.destinationPort;
     hashItem(item, 0, 1, this.#hash);
     record.sets[floodSet.ports]!.add(this.#hash[0]!, this.#hash[1]!);
   }
 
   /** An attempt completed its handshake. */
-  completed(attempt: Attempt, elapsedMs: number): void {
-    const at = this.#cellOf(attempt, elapsedMs, false);
+  completed(attempt: Attempt, nowMs: number): void {
+    const at = this.#cellOf(attempt, nowMs, false);
     if (at >= 0) this.#cells.words[at + this.#cells.valueAt + floodCounter.completed]!++;
   }
 
   /** An attempt was reset before it completed. */
-  reset(attempt: Attempt, elapsedMs: number): void {
-    const at = this.#cellOf(attempt, elapsedMs, false);
+  reset(attempt: Attempt, nowMs: number): void {
+    const at = this.#cellOf(attempt, nowMs, false);
     if (at >= 0) this.#cells.words[at + this.#cells.valueAt + floodCounter.reset]!++;
   }
 
   /** Closes the panes whose grace is over (all of them at the end of the source). Cheap when there is none. */
-  advance(elapsedMs: number, everything: boolean): void {
+  advance(nowMs: number, everything: boolean): void {
     const queue = this.#queue;
     while (this.#queueFirst < queue.length) {
       const open = queue[this.#queueFirst]!;
-      if (!everything && open.dueMs > elapsedMs) break;
+      if (!everything && ((nowMs - open.dueMs) | 0) < 0) break;
       this.#queueFirst++;
       if (this.#open[open.position] === open) this.#close(open);
     }
@@ -148,37 +160,41 @@ export class FloodTracker {
     this.#ready = [];
   }
 
-  #cellOf(attempt: Attempt, elapsedMs: number, create: boolean): number {
+  #cellOf(attempt: Attempt, nowMs: number, create: boolean): number {
     const cells = this.#cells;
     const key = this.#key;
-    const pane = Math.floor(attempt.timeMs / this.#options.shape.paneMs);
+    const { timeMs } = attempt;
+    if (timeMs < this.#paneStartMs || timeMs >= this.#paneEndMs) this.#turnToPane(timeMs);
     for (let i = 0; i < 4; i++) key[i] = attempt.addresses[i + 4]!;
-    key[4] = pane;
+    key[4] = this.#pane;
     // The upper half of pane numbers that do not fit a word.
-    key[5] = Math.floor(pane / 0x1_0000_0000);
+    key[5] = this.#paneUpper;
     let at = this.#lastCell;
     if (at < 0 || !isKeyOf(cells, at, key)) at = cells.find(key);
     if (at < 0) {
       if (!create) return -1;
       for (let i = 0; i < 2; i++) {
-        const over = cells.nextOver(elapsedMs);
+        const over = cells.nextOver(nowMs);
         if (over >= 0) this.#forget(over);
       }
       if (cells.full) {
-        const victim = cells.victim(elapsedMs);
-        if (!cells.isOver(victim, elapsedMs)) this.evicted++;
+        const victim = cells.victim(nowMs);
+        if (!cells.isOver(victim, nowMs)) this.evicted++;
         this.#forget(victim);
       }
-      at = cells.insert(key, elapsedMs);
+      at = cells.insert(key, nowMs);
     }
-    cells.touch(at, elapsedMs);
+    cells.touch(at, nowMs);
     this.#lastCell = at;
     return at;
   }
 
-  #offsetOf(timeMs: number): number {
+  #turnToPane(timeMs: number): void {
     const { paneMs } = this.#options.shape;
-    return Math.max(0, Math.floor(timeMs - Math.floor(timeMs / paneMs) * paneMs));
+    this.#pane = Math.floor(timeMs / paneMs);
+    this.#paneUpper = Math.floor(this.#pane / 0x1_0000_0000);
+    this.#paneStartMs = this.#pane * paneMs;
+    this.#paneEndMs = this.#paneStartMs + paneMs;
   }
 
   #forget(at: number): void {
@@ -188,7 +204,7 @@ export class FloodTracker {
     this.#cells.remove(at);
   }
 
-  #openRecord(at: number, elapsedMs: number): number {
+  #openRecord(at: number, nowMs: number): number {
     const { paneMs, panes } = this.#options.shape;
     const { recordsMax } = this.#options;
     if (this.#open.length - 1 - this.#freeOpen.length >= recordsMax) {
@@ -202,8 +218,8 @@ export class FloodTracker {
     const startMs = pane * paneMs;
     const record = new PaneRecord(pane, startMs + cells.words[at + cells.valueAt + firstAt]!, counters, sets, 4);
     // The panes on either side belong to the same windows: wait until they are settled too.
-    const dueMs = elapsedMs + panes * paneMs + floodGraceMs;
-    const open: Open = { at, position, key: formatAddress(cells.words, keyAt), record, dueMs };
+    const dueMs = (nowMs + panes * paneMs + floodGraceMs) | 0;
+    const open: Open = { at, position, key: formatAddress(cells.words, keyAt), record, dueMs, lastPort: -1 };
     this.#open[position] = open;
     this.#queue.push(open);
     cells.words[at + cells.valueAt + recordAt] = position;

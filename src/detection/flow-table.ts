@@ -78,7 +78,7 @@ export class FlowTable {
   readonly #attemptsMax: number;
   // Attempts in the order of their SYN: a ring with positions counted from the start, so that a flow can name its own.
   #ringFlow = new Uint32Array(attemptsRingMin);
-  #ringElapsedMs = new Float64Array(attemptsRingMin);
+  #ringNowMs = new Uint32Array(attemptsRingMin);
   #ringTimeMs = new Float64Array(attemptsRingMin);
   #ringMask = attemptsRingMin - 1;
   #ringFirst = 1;
@@ -103,44 +103,46 @@ export class FlowTable {
   /**
    * Accounts an IP packet that is no later fragment.
    *
-   * @param elapsedMs - The packet clock.
+   * @param nowMs - The packet clock's `nowMs32`.
    * @returns Bits of `flowFact`; where any is set, `attempt` is filled.
    */
-  update(packet: Packet, elapsedMs: number): number {
+  update(packet: Packet, nowMs: number): number {
     const table = this.#table;
     const key = this.#key;
     const isHigher = fillKey(key, packet);
     let at = table.find(key);
     let words = table.words;
     if (at < 0) {
-      at = this.#insert(elapsedMs);
+      at = this.#insert(nowMs);
       words = table.words;
-      words[at + table.valueAt + startAt] = elapsedMs;
-    } else if (table.isOver(at, elapsedMs)) {
+      words[at + table.valueAt + startAt] = nowMs;
+    } else if (table.isOver(at, nowMs)) {
       words[at + table.valueAt + statusAt] = state.idle;
-      words[at + table.valueAt + startAt] = elapsedMs;
+      words[at + table.valueAt + startAt] = nowMs;
       words[at + table.valueAt + octetsAt] = 0;
       this.flows++;
-    } else if (((elapsedMs >>> 0) - words[at + table.valueAt + startAt]!) >>> 0 > activeTimeoutMs) {
-      words[at + table.valueAt + startAt] = elapsedMs;
+    } else if ((nowMs - words[at + table.valueAt + startAt]!) >>> 0 > activeTimeoutMs) {
+      words[at + table.valueAt + startAt] = nowMs;
       words[at + table.valueAt + octetsAt] = 0;
       this.activeTimeouts++;
     }
-    table.touch(at, elapsedMs);
+    table.touch(at, nowMs);
     words[at + table.valueAt + octetsAt]! += packet.originalLength;
     if (packet.protocol !== protocolNumber.tcp) return 0;
-    return this.#tcp(packet, at, isHigher, elapsedMs);
+    return this.#tcp(packet, at, isHigher, nowMs);
   }
 
   /**
    * Takes the next attempt whose time is over, if it is still unanswered, into `attempt`.
    *
+   * @param nowMs - The packet clock's `nowMs32`.
+   * @param everything - The source has ended: every attempt's time is over.
    * @returns False when no further attempt is due.
    */
-  takeUnanswered(elapsedMs: number): boolean {
+  takeUnanswered(nowMs: number, everything: boolean): boolean {
     while (this.#ringFirst !== this.#ringNext) {
       const slot = this.#ringFirst & this.#ringMask;
-      if (elapsedMs - this.#ringElapsedMs[slot]! < attemptTimeoutMs) return false;
+      if (!everything && (nowMs - this.#ringNowMs[slot]!) >>> 0 < attemptTimeoutMs) return false;
       const number = this.#ringFirst++;
       const at = this.#ringFlow[slot]!;
       const value = at + this.#table.valueAt;
@@ -150,13 +152,14 @@ export class FlowTable {
       const status = words[value + statusAt]!;
       if ((status & stateMask) !== state.attempted) continue;
       words[value + statusAt] = (status & ~stateMask) | state.over;
-      this.#fillFromRecord(at, (status & openerIsHigher) !== 0, this.#ringTimeMs[slot]!);
+      this.attempt.timeMs = this.#ringTimeMs[slot]!;
+      this.#fillFromRecord(at, (status & openerIsHigher) !== 0);
       return true;
     }
     return false;
   }
 
-  #tcp(packet: Packet, at: number, isHigher: boolean, elapsedMs: number): number {
+  #tcp(packet: Packet, at: number, isHigher: boolean, nowMs: number): number {
     const words = this.#table.words;
     const statusWord = at + this.#table.valueAt + statusAt;
     const status = words[statusWord]!;
@@ -167,11 +170,11 @@ export class FlowTable {
       // A SYN where one is pending is a retransmission; on an established connection it is noise or a forgery.
       if (current === state.idle || current === state.over) {
         words[statusWord] = state.attempted | (isHigher ? openerIsHigher : 0);
-        this.#pushAttempt(at, packet.timeMs, elapsedMs);
-        this.#fillFromPacket(packet, false, packet.timeMs);
+        this.#pushAttempt(at, packet, nowMs);
+        this.#fillFromPacket(packet, false);
         return flowFact.syn | flowFact.attempted;
       }
-      this.#fillFromPacket(packet, false, packet.timeMs);
+      this.#fillFromPacket(packet, false);
       return flowFact.syn;
     }
     if (current === state.idle || current === state.over) return 0;
@@ -180,7 +183,8 @@ export class FlowTable {
     if ((flags & tcpFlag.rst) !== 0) {
       words[statusWord] = (status & ~stateMask) | state.over;
       if ((status & sawData) !== 0) return 0;
-      this.#fillFromPacket(packet, !fromOpener, this.#attemptTimeMs(at, packet.timeMs));
+      this.#fillFromPacket(packet, !fromOpener);
+      this.#recallTime(at);
       return current === state.established ? flowFact.reset : flowFact.reset | flowFact.resetHalfOpen;
     }
     if (current === state.established) {
@@ -197,21 +201,22 @@ export class FlowTable {
     // Where only one direction is captured, the opener's ACK is all that shows the handshake.
     const next = (flags & tcpFlag.fin) !== 0 ? state.over : state.established;
     words[statusWord] = (status & ~stateMask) | next | (packet.payloadLength > 0 ? sawData : 0);
-    this.#fillFromPacket(packet, false, this.#attemptTimeMs(at, packet.timeMs));
+    this.#fillFromPacket(packet, false);
+    this.#recallTime(at);
     return flowFact.completed;
   }
 
-  #insert(elapsedMs: number): number {
+  #insert(nowMs: number): number {
     const table = this.#table;
     this.flows++;
     // Two looks per new flow: what is over leaves faster than anything comes in.
     for (let i = 0; i < 2; i++) {
-      const over = table.nextOver(elapsedMs);
+      const over = table.nextOver(nowMs);
       if (over >= 0) this.#remove(over);
     }
     if (table.full) {
-      const victim = table.victim(elapsedMs);
-      if (table.isOver(victim, elapsedMs)) this.#remove(victim);
+      const victim = table.victim(nowMs);
+      if (table.isOver(victim, nowMs)) this.#remove(victim);
       else {
         const isPending = (table.words[victim + table.valueAt + statusAt]! & stateMask) === state.attempted;
         if (isPending) this.attemptsEvicted++;
@@ -219,7 +224,7 @@ export class FlowTable {
         this.evicted++;
       }
     }
-    return table.insert(this.#key, elapsedMs);
+    return table.insert(this.#key, nowMs);
   }
 
   #remove(at: number): void {
@@ -228,7 +233,7 @@ export class FlowTable {
     this.#table.remove(at);
   }
 
-  #pushAttempt(at: number, timeMs: number, elapsedMs: number): void {
+  #pushAttempt(at: number, packet: Packet, nowMs: number): void {
     if (this.#ringNext - this.#ringFirst > this.#ringMask) {
       if (this.#ringMask + 1 < this.#attemptsMax) this.#growRing();
       else {
@@ -244,39 +249,39 @@ export class FlowTable {
     const number = this.#ringNext++;
     const slot = number & this.#ringMask;
     this.#ringFlow[slot] = at;
-    this.#ringElapsedMs[slot] = elapsedMs;
-    this.#ringTimeMs[slot] = timeMs;
+    this.#ringNowMs[slot] = nowMs;
+    this.#ringTimeMs[slot] = packet.timeMs;
     this.#table.words[at + this.#table.valueAt + attemptNumberAt] = number;
   }
 
-  /** When the flow's attempt began, as long as its place in the queue is not over. */
-  #attemptTimeMs(at: number, otherwiseMs: number): number {
+  /** Sets the attempt's time to that of its SYN, as long as its place in the queue is not over. */
+  #recallTime(at: number): void {
     const number = this.#table.words[at + this.#table.valueAt + attemptNumberAt]!;
     const behind = ((this.#ringNext >>> 0) - number) >>> 0;
-    return behind >= 1 && behind <= this.#ringNext - this.#ringFirst
-      ? this.#ringTimeMs[number & this.#ringMask]!
-      : otherwiseMs;
+    if (behind >= 1 && behind <= this.#ringNext - this.#ringFirst) {
+      this.attempt.timeMs = this.#ringTimeMs[number & this.#ringMask]!;
+    }
   }
 
   #growRing(): void {
     const length = (this.#ringMask + 1) * 2;
     const flow = new Uint32Array(length);
-    const elapsedMs = new Float64Array(length);
+    const nowMs = new Uint32Array(length);
     const timeMs = new Float64Array(length);
     for (let number = this.#ringFirst; number !== this.#ringNext; number++) {
       const from = number & this.#ringMask;
       const to = number & (length - 1);
       flow[to] = this.#ringFlow[from]!;
-      elapsedMs[to] = this.#ringElapsedMs[from]!;
+      nowMs[to] = this.#ringNowMs[from]!;
       timeMs[to] = this.#ringTimeMs[from]!;
     }
     this.#ringFlow = flow;
-    this.#ringElapsedMs = elapsedMs;
+    this.#ringNowMs = nowMs;
     this.#ringTimeMs = timeMs;
     this.#ringMask = length - 1;
   }
 
-  #fillFromPacket(packet: Packet, isReply: boolean, timeMs: number): void {
+  #fillFromPacket(packet: Packet, isReply: boolean): void {
     const attempt = this.attempt;
     const from = packet.addresses;
     const to = attempt.addresses;
@@ -284,10 +289,10 @@ export class FlowTable {
     for (let i = 0; i < 8; i++) to[i] = from[i ^ turn]!;
     attempt.sourcePort = isReply ? packet.destinationPort : packet.sourcePort;
     attempt.destinationPort = isReply ? packet.sourcePort : packet.destinationPort;
-    attempt.timeMs = timeMs;
+    attempt.timeMs = packet.timeMs;
   }
 
-  #fillFromRecord(at: number, isOpenerHigher: boolean, timeMs: number): void {
+  #fillFromRecord(at: number, isOpenerHigher: boolean): void {
     const attempt = this.attempt;
     const words = this.#table.words;
     const key = at + this.#table.valueAt - keyWords;
@@ -296,7 +301,6 @@ export class FlowTable {
     const ports = words[key + 8]!;
     attempt.sourcePort = isOpenerHigher ? ports & 0xffff : ports >>> 16;
     attempt.destinationPort = isOpenerHigher ? ports >>> 16 : ports & 0xffff;
-    attempt.timeMs = timeMs;
   }
 }
 

@@ -17,17 +17,22 @@ export class PacketClock {
   /** Milliseconds that passed in packet time since the first packet; never goes back. */
   elapsedMs = 0;
   /** Newest packet time that is believed, ms since the Unix epoch; follows the packets when they were set back. */
-  nowMs = Number.NaN;
+  timeMs = Number.NaN;
   /** How often the packets' clock was set back. */
   setBack = 0;
   #leapMs = Number.NaN;
 
+  /** `elapsedMs` in whole ms modulo 2^32, as a signed number: what tables keep and compare, and what never is boxed. */
+  get nowMs32(): number {
+    return this.elapsedMs | 0;
+  }
+
   /** Takes the time of the next packet. */
   advance(timeMs: number): void {
-    const step = timeMs - this.nowMs;
+    const step = timeMs - this.timeMs;
     if (step >= 0 && step <= leapMinMs) {
       this.elapsedMs += step;
-      this.nowMs = timeMs;
+      this.timeMs = timeMs;
     } else {
       this.#irregular(timeMs, step);
     }
@@ -40,18 +45,18 @@ export class PacketClock {
 
   #irregular(timeMs: number, step: number): void {
     if (!Number.isFinite(timeMs)) return;
-    if (Number.isNaN(this.nowMs)) {
-      this.nowMs = timeMs;
+    if (Number.isNaN(this.timeMs)) {
+      this.timeMs = timeMs;
       return;
     }
     if (step > leapMinMs) {
       const waiting = this.#leapMs;
       if (!Number.isNaN(waiting) && timeMs >= waiting - disorderMaxMs) this.#leapTo(Math.min(waiting, timeMs));
       // The leap just confirmed may be all there was, or a further one begins.
-      const rest = timeMs - this.nowMs;
+      const rest = timeMs - this.timeMs;
       if (rest >= 0 && rest <= leapMinMs) {
         this.elapsedMs += rest;
-        this.nowMs = timeMs;
+        this.timeMs = timeMs;
       } else {
         this.#leapMs = timeMs;
       }
@@ -59,14 +64,14 @@ export class PacketClock {
     }
     this.#leapMs = Number.NaN;
     if (step < -disorderMaxMs) {
-      this.nowMs = timeMs;
+      this.timeMs = timeMs;
       this.setBack++;
     }
   }
 
   #leapTo(timeMs: number): void {
-    this.elapsedMs += Math.min(leapMaxMs, Math.max(0, timeMs - this.nowMs));
-    this.nowMs = timeMs;
+    this.elapsedMs += Math.min(leapMaxMs, Math.max(0, timeMs - this.timeMs));
+    this.timeMs = timeMs;
     this.#leapMs = Number.NaN;
   }
 }

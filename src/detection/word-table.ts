@@ -1,21 +1,24 @@
 /**
- * A bounded hash table of fixed-size records over one `Uint32Array`: chained, grown by doubling up to its limit, with a
- * hand that goes round to find what is over or oldest. Allocates only when it grows.
+ * A bounded hash table of fixed-size records over typed arrays, with a hand that goes round to find what is over or
+ * oldest. Allocates only when its index grows.
  *
- * A record is `stride` words: chain link, time of last touch, key, value. It is named by the position of its first word,
- * which is stable while the record lives.
+ * Records lie in one `Uint32Array` of full size, whose pages the system provides as they are first touched. The index is
+ * open addressing over pairs (hash, record), so that a search for what is not there, the usual case in a flood, stays
+ * within a line of the index and touches no record.
+ *
+ * A record is `stride` words: hash, time of last touch, key, value. It is named by the position of its first word, which
+ * is stable while the record lives.
  *
  * @module
  */
 import { assert } from '../errors.ts';
 
-const none = 0xffff_ffff;
-/** Marks a record that is not in use, in place of its chain link. */
-const unused = 0xffff_fffe;
-const linkAt = 0;
+/** In place of the hash of a record that is not in use. */
+const unused = 0xffff_ffff;
+const nowhere = 0xffff_ffff;
 const touchedAt = 1;
 const keyAt = 2;
-const entriesMin = 1_024;
+const indexMin = 1_024;
 /** Records that are compared to find the one to give up. */
 const victimCandidates = 16;
 
@@ -36,32 +39,37 @@ export class WordTable {
   readonly entriesMax: number;
   /** Where a record's value starts, relative to the record. */
   readonly valueAt: number;
-  /** All records. Replaced when the table grows: read it anew after `insert`. */
-  words: Uint32Array;
+  /** All records. */
+  readonly words: Uint32Array;
   /** Records in use. */
   size = 0;
   readonly #lifetimeMs: number;
   readonly #seed: number;
-  #heads: Uint32Array;
+  /** Pairs: hash, number of the record plus one; 0 there is a free place. At most half full. */
+  #index: Uint32Array;
   #mask: number;
-  #capacity: number;
   /** Records below this one were in use at some time. */
   #fresh = 0;
-  #freed = none;
+  #freed = nowhere;
   #hand = 0;
+  /** Of the key last searched: whoever inserts has searched before. */
+  #lastHash = 0;
 
   constructor(options: WordTableOptions) {
-    assert(options.entriesMax >= 1 && options.entriesMax < 0x4000_0000, 'a table holds 1 to 2^30 - 1 records');
-    this.keyWords = options.keyWords;
-    this.valueAt = keyAt + options.keyWords;
-    this.stride = this.valueAt + options.valueWords;
-    this.entriesMax = options.entriesMax;
+    const { keyWords, valueWords, entriesMax } = options;
+    this.keyWords = keyWords;
+    this.valueAt = keyAt + keyWords;
+    this.stride = this.valueAt + valueWords;
+    this.entriesMax = entriesMax;
+    assert(
+      entriesMax >= 1 && entriesMax * this.stride < nowhere,
+      'a table holds at least one record, and fits 2^32 words',
+    );
     this.#lifetimeMs = options.lifetimeMs;
     this.#seed = options.hashSeed | 0;
-    this.#capacity = Math.min(entriesMin, options.entriesMax);
-    this.words = new Uint32Array(this.#capacity * this.stride);
-    this.#heads = new Uint32Array(headsFor(this.#capacity)).fill(none);
-    this.#mask = this.#heads.length - 1;
+    this.words = new Uint32Array(entriesMax * this.stride);
+    this.#index = new Uint32Array(2 * indexMin);
+    this.#mask = indexMin - 1;
   }
 
   get full(): boolean {
@@ -70,52 +78,63 @@ export class WordTable {
 
   /** The record of the key in `key[0 … keyWords)`, or -1. */
   find(key: Uint32Array): number {
+    const hash = this.#hash(key, 0);
+    this.#lastHash = hash;
     const words = this.words;
+    const index = this.#index;
+    const mask = this.#mask;
     const keyWords = this.keyWords;
-    let at = this.#heads[this.#hash(key, 0) & this.#mask]!;
-    while (at !== none) {
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const number = index[2 * place + 1]!;
+      if (number === 0) return -1;
+      if (index[2 * place] !== hash) continue;
+      const at = (number - 1) * this.stride;
       let i = 0;
       while (i < keyWords && words[at + keyAt + i] === key[i]) i++;
       if (i === keyWords) return at;
-      at = words[at]!;
     }
-    return -1;
   }
 
-  /** Adds a record with a zeroed value for a key that is not there. The table must not be full. */
+  /** Adds a record with a zeroed value for the key that `find` has just not found. The table must not be full. */
   insert(key: Uint32Array, nowMs: number): number {
+    assert(this.size < this.entriesMax, 'a full table makes room before it takes a record');
+    if ((this.size + 1) * 2 > this.#mask + 1) this.#growIndex();
+    const words = this.words;
     let at: number;
-    if (this.#freed !== none) {
+    if (this.#freed !== nowhere) {
       at = this.#freed;
-      this.#freed = this.words[at + touchedAt]!;
+      this.#freed = words[at + touchedAt]!;
     } else {
-      if (this.#fresh === this.#capacity) this.#grow();
       at = this.#fresh * this.stride;
       this.#fresh++;
     }
-    const words = this.words;
-    const bucket = this.#hash(key, 0) & this.#mask;
-    words[at + linkAt] = this.#heads[bucket]!;
+    const hash = this.#lastHash;
+    words[at] = hash;
     words[at + touchedAt] = nowMs;
     for (let i = 0; i < this.keyWords; i++) words[at + keyAt + i] = key[i]!;
     for (let i = this.valueAt; i < this.stride; i++) words[at + i] = 0;
-    this.#heads[bucket] = at;
+    this.#enter(hash, at / this.stride + 1);
     this.size++;
     return at;
   }
 
   remove(at: number): void {
     const words = this.words;
-    const bucket = this.#hash(words, at + keyAt) & this.#mask;
-    const link = words[at + linkAt]!;
-    let walk = this.#heads[bucket]!;
-    if (walk === at) {
-      this.#heads[bucket] = link;
-    } else {
-      while (words[walk + linkAt] !== at) walk = words[walk + linkAt]!;
-      words[walk + linkAt] = link;
+    const index = this.#index;
+    const mask = this.#mask;
+    const number = at / this.stride + 1;
+    let hole = words[at]! & mask;
+    while (index[2 * hole + 1] !== number) hole = (hole + 1) & mask;
+    // Moves what follows up, as far as it may stand that much nearer to its own place; so no marks of the dead remain.
+    for (let place = (hole + 1) & mask; index[2 * place + 1] !== 0; place = (place + 1) & mask) {
+      const home = index[2 * place]! & mask;
+      if (((place - home) & mask) < ((place - hole) & mask)) continue;
+      index[2 * hole] = index[2 * place]!;
+      index[2 * hole + 1] = index[2 * place + 1]!;
+      hole = place;
     }
-    words[at + linkAt] = unused;
+    index[2 * hole + 1] = 0;
+    words[at] = unused;
     words[at + touchedAt] = this.#freed;
     this.#freed = at;
     this.size--;
@@ -128,7 +147,7 @@ export class WordTable {
   /** Milliseconds since the record was last touched. */
   idleMs(at: number, nowMs: number): number {
     // Times are kept modulo 2^32; the difference is right as long as it is below 49 days.
-    return ((nowMs >>> 0) - this.words[at + touchedAt]!) >>> 0;
+    return (nowMs - this.words[at + touchedAt]!) >>> 0;
   }
 
   isOver(at: number, nowMs: number): boolean {
@@ -158,49 +177,44 @@ export class WordTable {
     return oldest;
   }
 
-  /** Calls back for every record in use. For the end of a source, not for the packet path. */
-  forEach(visit: (at: number) => void): void {
-    for (let i = 0; i < this.#fresh; i++) {
-      const at = i * this.stride;
-      if (this.words[at] !== unused) visit(at);
-    }
-  }
-
   #turn(): number {
     if (this.#hand >= this.#fresh) this.#hand = 0;
     return this.#hand++ * this.stride;
   }
 
+  #enter(hash: number, number: number): void {
+    const index = this.#index;
+    const mask = this.#mask;
+    let place = hash & mask;
+    while (index[2 * place + 1] !== 0) place = (place + 1) & mask;
+    index[2 * place] = hash;
+    index[2 * place + 1] = number;
+  }
+
+  /** Two lanes, so that the processor need not wait for one multiplication before it begins the next. */
   #hash(words: Uint32Array, at: number): number {
-    let hash = this.#seed;
-    for (let i = at, end = at + this.keyWords; i < end; i++) {
-      hash = Math.imul(hash ^ words[i]!, 0x9e3779b1);
-      hash ^= hash >>> 15;
+    let even = this.#seed;
+    let odd = even ^ 0x5851f42d;
+    const end = at + this.keyWords;
+    let i = at;
+    for (; i + 1 < end; i += 2) {
+      even = Math.imul(even ^ words[i]!, 0x9e3779b1);
+      odd = Math.imul(odd ^ words[i + 1]!, 0x85ebca6b);
+      even ^= even >>> 15;
+      odd ^= odd >>> 13;
     }
-    hash = Math.imul(hash, 0x2c1b3c6d);
-    return (hash ^ (hash >>> 13)) >>> 0;
+    if (i < end) even = Math.imul(even ^ words[i]!, 0xc2b2ae35);
+    let hash = Math.imul(even ^ (even >>> 16) ^ ((odd << 7) | (odd >>> 25)), 0x2c1b3c6d);
+    hash ^= hash >>> 14;
+    hash = Math.imul(hash, 0x297a2d39);
+    hash = (hash ^ (hash >>> 15)) >>> 0;
+    return hash === unused ? 0 : hash;
   }
 
-  #grow(): void {
-    assert(this.#capacity < this.entriesMax, 'a full table makes room before it takes a record');
-    this.#capacity = Math.min(this.#capacity * 2, this.entriesMax);
-    const words = new Uint32Array(this.#capacity * this.stride);
-    words.set(this.words);
-    this.words = words;
-    const heads = new Uint32Array(headsFor(this.#capacity)).fill(none);
-    this.#heads = heads;
-    this.#mask = heads.length - 1;
-    for (let i = 0; i < this.#fresh; i++) {
-      const at = i * this.stride;
-      if (words[at] === unused) continue;
-      const bucket = this.#hash(words, at + keyAt) & this.#mask;
-      words[at] = heads[bucket]!;
-      heads[bucket] = at;
-    }
+  #growIndex(): void {
+    const old = this.#index;
+    this.#index = new Uint32Array(old.length * 2);
+    this.#mask = old.length - 1;
+    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#enter(old[at]!, old[at + 1]!);
   }
-}
-
-/** A power of two, so that a bucket is a mask away. */
-function headsFor(capacity: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(2, capacity * 1.5)));
 }

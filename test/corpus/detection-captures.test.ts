@@ -1,0 +1,77 @@
+/** Real captures: what is known to be a scan or a flood is found, and what is known to be harmless stays silent. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readCapture } from '../../src/adapters/capture/capture-reader.ts';
+import { PacketEngine } from '../../src/detection/engine.ts';
+import type { Assessment } from '../../src/messages/finding.ts';
+import { measuredHeuristics, watchEverything } from '../detection/policy.ts';
+
+const shared = join(import.meta.dirname, '..', '..', '..', 'shared');
+const captures = join(shared, 'corpus', 'captures');
+
+interface Listed {
+  readonly file: string;
+  readonly packets: number;
+  readonly expect?: string;
+  readonly attack?: string;
+  readonly fires_at_recommended_thresholds: readonly string[];
+  readonly measured: Readonly<Record<string, unknown>>;
+}
+
+/** Ids of the corpus for the heuristics that exist here. Ids with a letter behind the number are other tools' thresholds. */
+const heuristicOfId: Readonly<Record<string, string>> = {
+  'H01-addr-scan': 'address-scan',
+  'H02-port-scan': 'port-scan',
+  'H06-syn-flood': 'syn-flood',
+};
+
+const listed: readonly Listed[] = existsSync(shared)
+  ? JSON.parse(readFileSync(join(captures, 'manifest.json'), 'utf8'))
+  : [];
+
+async function assess(file: string): Promise<{ assessments: Assessment[]; engine: PacketEngine }> {
+  const engine = new PacketEngine({
+    origin: 'host-1',
+    policy: { watch: watchEverything, heuristics: measuredHeuristics },
+    flowsMax: 65_536,
+  });
+  const assessments: Assessment[] = [];
+  await readCapture(join(captures, file), {
+    onRecord: (bytes, offset, captured, original, link, timeMs) =>
+      engine.packet(bytes, offset, captured, original, link, timeMs),
+    onProgress: () => void assessments.push(...engine.drain().assessments),
+  });
+  engine.finish();
+  assessments.push(...engine.drain().assessments);
+  return { assessments, engine };
+}
+
+describe.skipIf(!existsSync(shared))('captures of the corpus', () => {
+  test.each(listed.map((capture) => [capture.file, capture] as const))('%s', async (file, capture) => {
+    const expected = new Set(
+      capture.fires_at_recommended_thresholds.map((id) => heuristicOfId[id]).filter((id) => id !== undefined),
+    );
+    const { assessments, engine } = await assess(file);
+    const counters = engine.counters();
+    const fired = new Set(assessments.map((assessment) => assessment.heuristic));
+    const story = assessments.map((assessment) => assessment.explain).join('\n');
+    for (const heuristic of expected) {
+      expect(fired, `${file} (${capture.attack}) does not fire ${heuristic}: ${JSON.stringify(counters)}`).toContain(
+        heuristic,
+      );
+    }
+    // The corpus says for every capture which thresholds it reaches, so anything else is a false alarm.
+    for (const heuristic of fired) expect(expected, `${file} fires ${heuristic}: ${story}`).toContain(heuristic);
+    expect(counters.packets).toBe(capture.packets);
+    expect(counters.evicted).toEqual({});
+  });
+
+  test('both kinds of captures are in the corpus', () => {
+    expect(listed.filter((capture) => capture.expect === 'no alert').length).toBeGreaterThanOrEqual(30);
+    const attacks = listed.filter((capture) =>
+      capture.fires_at_recommended_thresholds.some((id) => id in heuristicOfId),
+    );
+    expect(attacks.length).toBeGreaterThanOrEqual(4);
+  });
+});
