@@ -10,7 +10,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { generateKeyPair, HandshakeState, nobleBackend, nodeBackend, StatelessTransport } from '../dist/crypto/noise/index.js';
+import {
+  generateKeyPair,
+  HandshakeState,
+  nobleBackend,
+  nodeBackend,
+  StatelessTransport,
+} from '../dist/crypto/noise/index.js';
 
 const require = createRequire(import.meta.url);
 const TheirHandshake = require('noise-handshake');
@@ -124,6 +130,8 @@ for (const { title, rows } of tables) {
   }
   console.log(`\n${title}`);
   for (const [i, [name]] of rows.entries()) {
-    console.log(`  ${name.padEnd(38)} ${String(Math.round(best[i])).padStart(8)}   ${(best[i] / best[0]).toFixed(2)} × baseline`);
+    console.log(
+      `  ${name.padEnd(38)} ${String(Math.round(best[i])).padStart(8)}   ${(best[i] / best[0]).toFixed(2)} × baseline`,
+    );
   }
 }

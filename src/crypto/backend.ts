@@ -33,7 +33,10 @@ export interface HashFunction {
 
 export interface Aead {
   readonly name: CipherName;
-  /** Ciphertext and tag, `plaintext.length + tagBytes` long. The same key and nonce must never seal two plaintexts. */
+  /**
+   * Ciphertext and tag, `plaintext.length + tagBytes` long, perhaps a view into a larger `ArrayBuffer`. The same key and
+   * nonce must never seal two plaintexts.
+   */
   seal(key: Uint8Array, nonce: Uint8Array, ad: Uint8Array, plaintext: Uint8Array): Uint8Array;
   /** The plaintext, or undefined where the tag does not match or the ciphertext is shorter than a tag. */
   open(key: Uint8Array, nonce: Uint8Array, ad: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined;

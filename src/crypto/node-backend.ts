@@ -1,10 +1,12 @@
 /**
  * The working backend: OpenSSL through `node:crypto`.
  *
- * Three facts of Node shape this file. Importing a raw key as JWK costs a fifteenth of importing it as DER. Generating a
- * key pair and exporting it as JWK in a loop can deadlock the process, so keys are random bytes made elsewhere and a
- * public key is the product with the base point. And importing a *secret* key costs as much as a Diffie-Hellman, because
- * OpenSSL computes its public half, so imported keys are remembered for as long as the caller's own array lives.
+ * Facts of Node shape this file. Importing a raw key as JWK costs a fifteenth of importing it as DER. `generateKeyPairSync`
+ * followed by a JWK export can deadlock the process: the garbage collector may run the generating job's destructor, which
+ * waits for the lock that the export holds. So keys are random bytes made elsewhere and *imported*, and no such job exists.
+ * Importing a *secret* key costs as much as a Diffie-Hellman, because OpenSSL computes its public half at once; so the
+ * public half is read back instead of being computed again, and imported keys are remembered for as long as the caller's
+ * own array lives. Small arrays come from Node's pool: a fresh `ArrayBuffer` costs a microsecond.
  *
  * @module
  */
@@ -91,11 +93,12 @@ const x25519Secrets = new ImportedKeys((bytes) => importSecret('X25519', bytes))
 const ed25519Secrets = new ImportedKeys((bytes) => importSecret('Ed25519', bytes));
 const ed25519Publics = new ImportedKeys((bytes) => importPublic('Ed25519', bytes));
 
-/** u = 9, RFC 7748 §4.1. */
-const x25519BasePoint = importPublic('X25519', Uint8Array.from([9, ...new Uint8Array(keyBytes - 1)]));
-
-/** Bytes of DER in front of the raw key in a SubjectPublicKeyInfo, RFC 8410 §4. */
-const spkiHeaderBytes = 12;
+/** The public half that OpenSSL computed when it imported the secret one. */
+function publicHalf(imported: KeyObject): Uint8Array {
+  const { x } = imported.export({ format: 'jwk' });
+  assert(x !== undefined, 'the JWK of a curve key holds its public half');
+  return plain(Buffer.from(x, 'base64url'));
+}
 
 const opensslHash = { SHA256: 'sha256', SHA512: 'sha512', BLAKE2s: 'blake2s256', BLAKE2b: 'blake2b512' } as const;
 const hashBytesOf = { SHA256: 32, SHA512: 64, BLAKE2s: 32, BLAKE2b: 64 } as const;
@@ -121,14 +124,14 @@ function makeHash(name: HashName): HashFunction {
 const aeadOptions = { authTagLength: tagBytes } as const;
 
 function makeAead(name: CipherName): Aead {
-  // Two spellings for the compiler: the types of Node know the AEAD methods of each algorithm by its literal name.
-  const algorithm = (name === 'ChaChaPoly' ? 'chacha20-poly1305' : 'aes-256-gcm') as 'chacha20-poly1305';
+  // The types of Node only know that ChaCha20-Poly1305 takes the calls of GCM where they are told so.
+  const algorithm = (name === 'ChaChaPoly' ? 'chacha20-poly1305' : 'aes-256-gcm') as 'aes-256-gcm';
   return {
     name,
     seal(key, nonce, ad, plaintext) {
       const cipher = createCipheriv(algorithm, key, nonce, aeadOptions);
-      if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: plaintext.length });
-      const sealed = new Uint8Array(plaintext.length + tagBytes);
+      if (ad.length > 0) cipher.setAAD(ad);
+      const sealed = plain(Buffer.allocUnsafe(plaintext.length + tagBytes));
       if (plaintext.length > 0) sealed.set(cipher.update(plaintext), 0);
       cipher.final();
       sealed.set(cipher.getAuthTag(), plaintext.length);
@@ -139,7 +142,7 @@ function makeAead(name: CipherName): Aead {
       if (plaintextLength < 0) return undefined;
       const decipher = createDecipheriv(algorithm, key, nonce, aeadOptions);
       decipher.setAuthTag(ciphertext.subarray(plaintextLength));
-      if (ad.length > 0) decipher.setAAD(ad, { plaintextLength });
+      if (ad.length > 0) decipher.setAAD(ad);
       const plaintext = decipher.update(ciphertext.subarray(0, plaintextLength));
       try {
         decipher.final();
@@ -163,7 +166,7 @@ const aeads: Readonly<Record<CipherName, Aead>> = { ChaChaPoly: makeAead('ChaCha
 export const nodeBackend: CryptoBackend = {
   name: 'node:crypto',
   x25519PublicKey(secretKey) {
-    return plain(diffieHellman({ privateKey: x25519Secrets.get(secretKey), publicKey: x25519BasePoint }));
+    return publicHalf(x25519Secrets.get(secretKey));
   },
   x25519(secretKey, publicKey) {
     assert(publicKey.length === keyBytes, `an X25519 public key has ${keyBytes} bytes`);
@@ -176,8 +179,7 @@ export const nodeBackend: CryptoBackend = {
     }
   },
   ed25519PublicKey(secretKey) {
-    const spki = createPublicKey(ed25519Secrets.get(secretKey)).export({ format: 'der', type: 'spki' });
-    return Uint8Array.from(spki.subarray(spkiHeaderBytes));
+    return publicHalf(ed25519Secrets.get(secretKey));
   },
   ed25519Sign(secretKey, message) {
     return plain(edSign(null, message, ed25519Secrets.get(secretKey)));
