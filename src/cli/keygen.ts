@@ -82,22 +82,32 @@ Examples:
 export function runKeygen(file: string, options: KeygenOptions, { io, clock, random }: KeygenPorts): Promise<ExitCode> {
   return exitCodeOf(io, async () => {
     const { hierarchy, folder } = await readHierarchyFile(file);
-    const directory = options.out ?? resolve(folder, hierarchy.keys);
+    const directory = options.out === undefined ? resolve(folder, hierarchy.keys) : resolve(options.out);
     const existing = await readExisting(directory, hierarchy.realm, options.force);
     const authority = existing.authority ?? makeAuthority(hierarchy.realm, random);
 
+    const places = [...memberPlaces(hierarchy)];
+    const keptById = new Map<string, HostKeys>();
+    for (const [id] of options.force ? [] : places) {
+      const kept = await readHostKeys(directory, id, hierarchy.realm);
+      if (kept !== undefined) keptById.set(id, kept);
+    }
+
+    // Everything that is there has been read and understood; now write, secrets first and the roster last: whatever a crash
+    // leaves, running again completes it.
     const lines: string[] = [];
     const members: RosterMember[] = [];
-    for (const [id, subsystem] of memberPlaces(hierarchy)) {
-      const kept = options.force ? undefined : await readHostKeys(directory, id, hierarchy.realm);
+    for (const [id, subsystem] of places) {
+      const kept = keptById.get(id);
       const keys = kept ?? makeHostKeys(id, random);
-      // Secrets first, roster last: whatever a crash leaves, running again completes it.
       if (kept === undefined) await writeHostKeys(directory, hierarchy.realm, keys);
       lines.push(`${kept === undefined ? 'wrote' : 'kept '} ${join(directory, hostKeyFile(id))}`);
       members.push(asMember(keys, subsystem));
     }
     if (existing.authority === undefined) await writeRealmKey(directory, authority);
-    await writeRealmPublic(directory, authority);
+    const publicIsKept =
+      existing.publicKey !== undefined && Buffer.from(existing.publicKey).equals(authority.publicKey);
+    if (!publicIsKept) await writeRealmPublic(directory, authority);
 
     const issuedAtMs = clock.wallMs();
     const roster: RosterData = {
@@ -116,7 +126,7 @@ export function runKeygen(file: string, options: KeygenOptions, { io, clock, ran
     lines.push(
       `${existing.authority === undefined ? 'wrote' : 'kept '} ${join(directory, realmKeyFile)} (keep it offline: it says who belongs to the realm)`,
     );
-    lines.push(`wrote ${join(directory, realmPublicFile)}`);
+    lines.push(`${publicIsKept ? 'kept ' : 'wrote'} ${join(directory, realmPublicFile)}`);
     const expires = new Date(roster.expiresAtMs).toISOString().slice(0, 10);
     lines.push(
       `wrote ${join(directory, rosterFile)} (version ${roster.version}, ${members.length} members, expires ${expires})`,
@@ -152,17 +162,19 @@ function makeAuthority(realm: string, random: Random): RealmAuthority {
 interface Existing {
   /** Undefined where a new one is to be made. */
   readonly authority: RealmAuthority | undefined;
+  /** What `realm.pub` holds, where there is one. */
+  readonly publicKey: Uint8Array | undefined;
   /** The roster that the next one follows; its version counts even if it has expired. */
   readonly roster: Roster | undefined;
 }
 
-/** What an earlier run left, checked: nothing is written before all of it is understood. */
+/** What an earlier run left, checked. */
 async function readExisting(directory: string, realm: string, force: boolean): Promise<Existing> {
-  if (force) return { authority: undefined, roster: await readOldRoster(directory) };
+  if (force) return { authority: undefined, publicKey: undefined, roster: await readOldRoster(directory) };
   const authority = await readRealmKey(directory);
   const known = await readRealmPublic(directory);
   if (authority === undefined) {
-    if (known === undefined) return { authority, roster: undefined };
+    if (known === undefined) return { authority, publicKey: undefined, roster: undefined };
     throw new VedetteError(
       'keys/missing',
       `${join(directory, realmKeyFile)} does not exist, but ${realmPublicFile} does: put the authority's key back to sign, or use --force to start a new realm`,
@@ -175,7 +187,11 @@ async function readExisting(directory: string, realm: string, force: boolean): P
     );
   }
   const envelope = await readRosterEnvelope(directory);
-  return { authority, roster: envelope === undefined ? undefined : readRoster(envelope, authority.publicKey) };
+  return {
+    authority,
+    publicKey: known?.publicKey,
+    roster: envelope === undefined ? undefined : readRoster(envelope, authority.publicKey),
+  };
 }
 
 /** The roster that `--force` replaces, so that versions still rise; undefined where it cannot be believed. */
