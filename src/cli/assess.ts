@@ -1,0 +1,166 @@
+/**
+ * `vedette assess`: what one server alone makes of its captures. No mesh, no keys, nothing is changed.
+ *
+ * @module
+ */
+import { Command } from 'commander';
+import { type CaptureSummary, readCapture } from '../adapters/capture/capture-reader.ts';
+import { defaultPolicy, type Policy } from '../config/index.ts';
+import { PacketEngine } from '../detection/engine.ts';
+import { VedetteError } from '../errors.ts';
+import type { Assessment } from '../messages/finding.ts';
+import { assessmentJson, fileReport, findingsReport } from './assess-report.ts';
+import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
+import { ProgressLines } from './progress.ts';
+import { readPolicyFile } from './read-config.ts';
+
+export interface AssessOptions {
+  readonly policy?: string;
+  readonly json: boolean;
+}
+
+/** Findings kept for the report; what comes beyond is counted. */
+const findingsMax = 100_000;
+/** The host id of a server that has no mesh. */
+const origin = 'local';
+
+export function assessCommand(): Command {
+  return new Command('assess')
+    .description("Look for anomalies in capture files, read one after another as one server's traffic.")
+    .argument('<capture...>', 'pcap or pcapng files, plain or gzip')
+    .option('--policy <file>', 'thresholds and what is watched; without it the defaults hold')
+    .option('--json', 'print one JSON object per finding and line, and nothing else', false)
+    .addHelpText(
+      'after',
+      `
+Findings come in the order in which they began. Files that cannot be read are named on stderr, the others are read.
+
+Exit code: 0 done, with or without findings; 2 where a file or the policy could not be read.
+
+Examples:
+  $ vedette assess monday.pcap
+  $ vedette assess hour-*.pcapng.gz --policy strict.yaml
+  $ vedette assess monday.pcap --json | jq -r 'select(.severity == "high") | .explain'`,
+    )
+    .action(async (files: string[], options: AssessOptions) => {
+      process.exitCode = await runAssess(files, options, processIo, new ProgressLines());
+    });
+}
+
+export function runAssess(
+  files: readonly string[],
+  { policy: policyFile, json }: AssessOptions,
+  io: CommandIo,
+  progress: ProgressLines,
+): Promise<ExitCode> {
+  return exitCodeOf(io, async () => {
+    const policy = policyFile === undefined ? defaultPolicy : await readPolicyFile(policyFile);
+    const assessor = new Assessor(policy);
+    let exitCode: ExitCode = 0;
+    for (const file of files) {
+      const { report, error } = await assessor.read(file, progress);
+      progress.end();
+      if (!json && report !== undefined) io.out(report);
+      if (error !== undefined) {
+        io.err(error.message);
+        exitCode = 2;
+      }
+    }
+    const findings = assessor.finish();
+    if (json) for (const finding of findings) io.out(assessmentJson(finding));
+    else if (assessor.packets > 0 || exitCode === 0) io.out(findingsReport(findings));
+    if (assessor.unkept > 0) io.err(`${assessor.unkept} findings beyond the first ${findingsMax} are not shown`);
+    return exitCode;
+  });
+}
+
+/** One server's engine, fed with one file after another. */
+class Assessor {
+  packets = 0;
+  unkept = 0;
+  readonly #engine: PacketEngine;
+  readonly #findings: Assessment[] = [];
+  /** Index of the newest finding of each heuristic and key. */
+  readonly #newest = new Map<string, number>();
+
+  constructor(policy: Policy) {
+    this.#engine = new PacketEngine({ origin, policy });
+  }
+
+  /** Reads one file. Both a report and an error: it could be read in part. */
+  async read(
+    file: string,
+    progress: ProgressLines,
+  ): Promise<{ readonly report: string | undefined; readonly error: VedetteError | undefined }> {
+    const engine = this.#engine;
+    const before = engine.counters();
+    const linkTypes = new Set<number>();
+    let lastLinkType = -1;
+    let firstMs = Number.POSITIVE_INFINITY;
+    let lastMs = Number.NEGATIVE_INFINITY;
+    let packets = 0;
+    let summary: CaptureSummary | undefined;
+    let error: VedetteError | undefined;
+    try {
+      summary = await readCapture(file, {
+        onRecord: (bytes, offset, capturedLength, originalLength, linkType, timeMs) => {
+          packets += 1;
+          if (timeMs < firstMs) firstMs = timeMs;
+          if (timeMs > lastMs) lastMs = timeMs;
+          if (linkType !== lastLinkType) {
+            lastLinkType = linkType;
+            linkTypes.add(linkType);
+          }
+          engine.packet(bytes, offset, capturedLength, originalLength, linkType, timeMs);
+        },
+        onProgress: (fraction) => {
+          this.#drain();
+          progress.set(file, fraction, `${packets.toLocaleString('en-US')} packets`);
+        },
+      });
+      if (summary.damage?.kind === 'corrupt') {
+        const { offset, explain } = summary.damage;
+        error = new VedetteError('capture/corrupt', `${file} is damaged at byte ${offset}: ${explain}`);
+      }
+    } catch (caught) {
+      if (!(caught instanceof VedetteError)) throw caught;
+      error = caught;
+    }
+    this.packets += packets;
+    if (error !== undefined && packets === 0) return { report: undefined, error };
+    const after = engine.counters();
+    const unknown = (after.skipped['link-type'] ?? 0) - (before.skipped['link-type'] ?? 0);
+    if (error === undefined && packets > 0 && unknown === packets) {
+      const types = [...linkTypes].join(', ');
+      error = new VedetteError(
+        'capture/unsupported-link-type',
+        `${file} has only packets of link type ${types}, which is not decoded`,
+      );
+    }
+    return { report: fileReport({ file, summary, packets, firstMs, lastMs, before, after }), error };
+  }
+
+  /** Decides what is still open. Returns all findings in the order in which they began. */
+  finish(): readonly Assessment[] {
+    this.#engine.finish();
+    this.#drain();
+    return this.#findings.toSorted((a, b) => a.firstMs - b.firstMs || a.lastMs - b.lastMs);
+  }
+
+  #drain(): void {
+    for (const assessment of this.#engine.drain().assessments) {
+      const key = `${assessment.heuristic} ${JSON.stringify(assessment.key)}`;
+      const index = this.#newest.get(key);
+      const earlier = index === undefined ? undefined : this.#findings[index];
+      // The same thing grown larger is told once, as it was at its largest.
+      if (index !== undefined && earlier !== undefined && assessment.firstMs <= earlier.lastMs) {
+        this.#findings[index] = assessment;
+      } else if (this.#findings.length === findingsMax) {
+        this.unkept += 1;
+      } else {
+        this.#newest.set(key, this.#findings.length);
+        this.#findings.push(assessment);
+      }
+    }
+  }
+}
