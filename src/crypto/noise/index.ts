@@ -33,7 +33,7 @@
 import type { Random } from '../../ports/random.ts';
 import { type CryptoBackend, keyBytes } from '../backend.ts';
 import { nodeBackend } from '../node-backend.ts';
-import type { KeyPair } from './handshake-state.ts';
+import type { KeyPair } from './handshake-options.ts';
 
 export { VedetteError } from '../../errors.ts';
 export type { Random } from '../../ports/random.ts';
@@ -41,7 +41,8 @@ export type { CipherName, CryptoBackend, HashName } from '../backend.ts';
 export { nobleBackend } from '../noble-backend.ts';
 export { nodeBackend } from '../node-backend.ts';
 export { CipherState, messageBytesMax, reservedNonce } from './cipher-state.ts';
-export { type HandshakeOptions, HandshakeState, type KeyPair } from './handshake-state.ts';
+export type { HandshakeOptions, KeyPair } from './handshake-options.ts';
+export { HandshakeState } from './handshake-state.ts';
 export { StatelessTransport } from './stateless-transport.ts';
 
 /** `GENERATE_KEYPAIR()`, §4.1: a new X25519 key pair. */

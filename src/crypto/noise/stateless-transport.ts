@@ -7,7 +7,7 @@
 import { assert, VedetteError } from '../../errors.ts';
 import { type Aead, tagBytes } from '../backend.ts';
 import {
-  type CipherState,
+  CipherState,
   checkPlaintextLength,
   messageBytesMax,
   NonceWriter,
@@ -56,6 +56,16 @@ export class StatelessTransport {
     const nonce = toNonce(n);
     if (nonce === reservedNonce) return undefined;
     return this.#aead.open(this.#k, this.#nonce.write(nonce), ad, ciphertext);
+  }
+
+  /**
+   * The transport after the next `Rekey()`, while this one stays as it is: a receiver tries a message that claims to be past
+   * the step without taking the step, and keeps the old key for what is still under way.
+   */
+  afterRekey(): StatelessTransport {
+    const next = new CipherState(this.#aead);
+    next.initializeKey(rekeyed(this.#aead, this.#nonce, this.#k));
+    return new StatelessTransport(next);
   }
 
   /** `Rekey()`, §11.3: a one-way step of the key. Counters go on. */

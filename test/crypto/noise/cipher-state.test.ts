@@ -139,7 +139,11 @@ for (const backend of [nodeBackend, nobleBackend]) {
           expect(transport.decrypt(n, Uint8Array.from([...ad, 1]), sealed)).toBeUndefined();
           expect(transport.decrypt(reservedNonce, ad, sealed)).toBeUndefined();
           expect(transport.decrypt(n, ad, new Uint8Array(messageBytesMax + 1))).toBeUndefined();
+          const next = transport.afterRekey();
+          expect(next.decrypt(n, ad, sealed)).toBeUndefined();
+          expect(transport.decrypt(n, ad, sealed)).toEqual(plaintext);
           transport.rekey();
+          expect(next.decrypt(n, ad, transport.encrypt(n, ad, plaintext))).toEqual(plaintext);
           expect(transport.decrypt(n, ad, sealed)).toBeUndefined();
         },
       );
