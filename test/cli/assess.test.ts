@@ -8,6 +8,14 @@ import { CaptureWriter } from '../../src/adapters/capture/capture-writer.ts';
 import { type AssessOptions, assessCommand, runAssess } from '../../src/cli/assess.ts';
 import { ProgressLines } from '../../src/cli/progress.ts';
 import { generateTraffic, writeTraffic } from '../../src/testing/traffic/generate-traffic.ts';
+import { type Block, pcapngFile } from '../adapters/capture/capture-bytes.ts';
+
+/** A SYN, as Ethernet, IPv4 and TCP have it; its checksums are not looked at. */
+const syn = Uint8Array.from([
+  ...[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0],
+  ...[0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+  ...[4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0],
+]);
 
 const startMs = Date.UTC(2026, 5, 1, 10);
 const minuteMs = 60_000;
@@ -180,6 +188,32 @@ describe('bad input', () => {
     const { code, err } = await assess([radio]);
     expect(code).toBe(2);
     expect(err[0]).toMatch(/capture\/unsupported-link-type.*link type 127/);
+  });
+
+  test('packets of times that no calendar has are reported all the same', async () => {
+    const strange = join(directory, 'strange.pcapng');
+    const bytes = Uint8Array.from(
+      pcapngFile([
+        { kind: 'section', littleEndian: true },
+        { kind: 'interface', linkType: 1, resolution: 127 },
+        { kind: 'interface', linkType: 1, resolution: 0, offsetSeconds: 2 ** 53 },
+        { kind: 'interface', linkType: 1, resolution: 3, offsetSeconds: -(2 ** 53) },
+        ...[0, 1, 2, 0, 1].map(
+          (interfaceNumber): Block => ({
+            kind: 'enhanced',
+            interfaceNumber,
+            ticks: interfaceNumber === 2 ? 0n : 2n ** 64n - 1n,
+            bytes: syn,
+            originalLength: 54,
+          }),
+        ),
+      ]),
+    );
+    writeFileSync(strange, bytes);
+    const { code, out, err } = await assess([strange]);
+    expect({ code, err }).toEqual({ code: 0, err: [] });
+    expect(out[0]).toContain('packets    5');
+    expect(out[0]).toContain('-271821-04-20T00:00:00.000Z to +275760-09-13T00:00:00.000Z');
   });
 
   test('a bad policy is refused before anything is read', async () => {
