@@ -5,11 +5,19 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PacketPathOptions, PacketSource } from '../../../src/adapters/packet-path/packet-path-options.ts';
+import {
+  type FromWorker,
+  type ToWorker,
+  untakenMax,
+  type WorkerSetup,
+} from '../../../src/adapters/packet-path/worker-messages.ts';
 import { WorkerPacketPath } from '../../../src/adapters/packet-path/worker-packet-path.ts';
 import type { PathEvent } from '../../../src/ports/packet-path.ts';
+import type { Attack } from '../../../src/testing/traffic/attack.ts';
 import { generateTraffic } from '../../../src/testing/traffic/generate-traffic.ts';
 import {
   endOf,
@@ -18,6 +26,8 @@ import {
   type PacketPathSubject,
   packetPathContract,
 } from '../../contracts/packet-path.ts';
+
+const builtWorker = fileURLToPath(new URL('../../../dist/adapters/packet-path/packet-worker.js', import.meta.url));
 
 function subject(given: PacketPathOptions & { readonly source: PacketSource }): PacketPathSubject {
   return { path: new WorkerPacketPath(given), until };
@@ -28,8 +38,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 test('the worker is built', () => {
-  const built = fileURLToPath(new URL('../../../dist/adapters/packet-path/packet-worker.js', import.meta.url));
-  expect(existsSync(built), 'run `npm run build` first, as `npm test` does').toBe(true);
+  expect(existsSync(builtWorker), 'run `npm run build` first, as `npm test` does').toBe(true);
 });
 
 packetPathContract('worker', (given) => subject({ ...given, source: { kind: 'frames' } }));
@@ -131,19 +140,49 @@ describe('captures in the worker', () => {
     expect(failed?.type === 'path.failed' && failed.error.message).toContain('host-1');
   });
 
-  test('a slow host holds the reader back instead of filling memory', async () => {
-    const path = new WorkerPacketPath({ ...options, source: { kind: 'capture', file: capture } });
-    const events: PathEvent[] = [];
+  test('a host that takes nothing holds the reader back, and gets everything once it takes again', async () => {
+    // Many scanners, one after another, so that every piece of the file has new evidence; stored, so that it has many pieces.
+    const attacks = Array.from({ length: 600 }, (_, index): Attack => {
+      const source = `10.201.${index >> 8}.${index & 255}`;
+      const attackStartMs = startMs + index * 5_000;
+      return {
+        kind: 'slow-address-scan',
+        source,
+        startMs: attackStartMs,
+        durationMs: 300_000,
+        probesPerFiveMinutes: 60,
+      };
+    });
+    const traffic = generateTraffic({ seed: 5, startMs, durationMs: 0, servers: [{ id: 'a' }], attacks });
+    const plain = join(directory, 'scanners.pcap');
+    traffic.servers.get('a')?.write(plain);
+    const stored = join(directory, 'scanners.pcap.gz');
+    writeFileSync(stored, gzipSync(readFileSync(plain), { level: 0 }));
+
+    const setup: WorkerSetup = { options, source: { kind: 'capture', file: stored } };
+    const worker = new Worker(builtWorker, { workerData: setup });
     try {
-      path.start((event) => {
-        events.push(event);
-        const untilMs = performance.now() + 5;
-        while (performance.now() < untilMs);
+      const events: PathEvent[] = [];
+      let taking = false;
+      const take = (): void => worker.postMessage({ type: 'taken' } satisfies ToWorker);
+      worker.on('message', (message: FromWorker) => {
+        if (message.type !== 'event') return;
+        events.push(message.event);
+        if (taking) take();
       });
+      await until(() => events.length >= untakenMax);
+      await pause(300);
+      // One piece may give evidence, assessments and progress.
+      expect(events.length).toBeLessThanOrEqual(untakenMax + 3);
+      expect(endOf(events)).toBeUndefined();
+      taking = true;
+      for (const _ of events) take();
       await until(() => endOf(events) !== undefined);
-      expect(events.at(-1)?.type).toBe('path.ended');
+      const end = endOf(events);
+      expect(end?.type === 'path.ended' && end.counters.packets).toBe(traffic.servers.get('a')?.count);
+      expect(heuristicsOf(events)).toHaveLength(600);
     } finally {
-      await path.close();
+      await worker.terminate();
     }
   });
 
