@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { assert } from '../errors.ts';
 import type { Evidence } from '../messages/evidence.ts';
 import { formatAddress } from './address.ts';
 import type { Attempt } from './flow-table.ts';
@@ -20,11 +21,12 @@ const counters = 4;
 const sets = 3;
 /** Destination address and pane. */
 const keyWords = 6;
-/** Counters, first and last offset within the pane, position among the records with sets. */
+/** Counters, first and last offset within the pane, position among the records with sets, busy in the pane before. */
 const firstAt = counters;
 const lastAt = counters + 1;
 const recordAt = counters + 2;
-const valueWords = counters + 3;
+const busyAt = counters + 3;
+const valueWords = counters + 4;
 
 export interface FloodOptions {
   readonly heuristic: string;
@@ -105,7 +107,7 @@ export class FloodTracker {
     words[value + floodCounter.connections]!++;
     let position = words[value + recordAt]!;
     if (position === 0) {
-      if (words[value + floodCounter.connections]! < this.#recordMin) return;
+      if (words[value + floodCounter.connections]! < this.#recordMin && words[value + busyAt] === 0) return;
       position = this.#openRecord(at, nowMs);
       if (position === 0) return;
     }
@@ -173,19 +175,37 @@ export class FloodTracker {
     if (at < 0 || !isKeyOf(cells, at, key)) at = cells.find(key);
     if (at < 0) {
       if (!create) return -1;
-      for (let i = 0; i < 2; i++) {
-        const over = cells.nextOver(nowMs);
-        if (over >= 0) this.#forget(over);
-      }
-      if (cells.full) {
-        const victim = cells.victim(nowMs);
-        if (!cells.isOver(victim, nowMs)) this.evicted++;
-        this.#forget(victim);
-      }
-      at = cells.insert(key, nowMs);
+      at = this.#insert(nowMs);
     }
     cells.touch(at, nowMs);
     this.#lastCell = at;
+    return at;
+  }
+
+  /** Adds a cell for the key at hand. */
+  #insert(nowMs: number): number {
+    const cells = this.#cells;
+    const key = this.#key;
+    for (let i = 0; i < 2; i++) {
+      const over = cells.nextOver(nowMs);
+      if (over >= 0) this.#forget(over);
+    }
+    if (cells.full) {
+      const victim = cells.victim(nowMs);
+      if (!cells.isOver(victim, nowMs)) this.evicted++;
+      this.#forget(victim);
+    }
+    // A destination that was busy in the pane before is counted as sets from the first attempt on.
+    key[4] = this.#pane - 1;
+    key[5] = Math.floor((this.#pane - 1) / 0x1_0000_0000);
+    const before = cells.find(key);
+    const wasBusy = before >= 0 && cells.words[before + cells.valueAt + floodCounter.connections]! >= this.#recordMin;
+    key[4] = this.#pane;
+    key[5] = this.#paneUpper;
+    const missing = cells.find(key);
+    assert(missing < 0, 'a cell is added once');
+    const at = cells.insert(key, nowMs);
+    if (wasBusy) cells.words[at + cells.valueAt + busyAt] = 1;
     return at;
   }
 

@@ -3,10 +3,16 @@
  *
  * @module
  */
+import type { Distinct } from '../messages/evidence.ts';
 
 /** `1 port`, `28 ports`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
+}
+
+/** `28 destinations`, or `about 989 ports` where the set is a sketch. */
+export function countedSet(set: Distinct, count: number, one: string): string {
+  return (set.kind === 'sketch' ? 'about ' : '') + counted(count, one);
 }
 
 /** `4 min 40 s`, `0.3 s`, `2 h 5 min`. Two units at most. */

@@ -14,7 +14,7 @@ import {
   totalOf,
   type WindowEvidence,
 } from '../heuristic.ts';
-import { counted, durationText, sharesText } from '../wording.ts';
+import { counted, countedSet, durationText, sharesText } from '../wording.ts';
 
 /** The window is one second: rates are per second. */
 const windowMs = 1_000;
@@ -70,8 +70,11 @@ export const synFlood: Heuristic = {
     const { halfOpenMin, halfOpenRatioMin, synPerSecondMin } = policy['syn-flood'];
     const { halfOpen, connections, syns } = floodMeasure(window);
     if (halfOpen < halfOpenMin || syns < synPerSecondMin || halfOpen < halfOpenRatioMin * connections) return undefined;
-    const sources = Math.max(1, distinctCount(window.distinct[floodSet.sources]!));
-    const ports = Math.max(1, distinctCount(window.distinct[floodSet.ports]!));
+    const sourceSet = window.distinct[floodSet.sources]!;
+    const portSet = window.distinct[floodSet.ports]!;
+    // There are no more of either than connections, whatever a sketch estimates.
+    const sources = Math.min(connections, Math.max(1, distinctCount(sourceSet)));
+    const ports = Math.min(connections, Math.max(1, distinctCount(portSet)));
     const [destination = ''] = window.key;
     const isScan = sources === 1 && ports >= scanPortsMin;
     const shares = new Map(
@@ -88,8 +91,8 @@ export const synFlood: Heuristic = {
     const percent = Math.floor((100 * halfOpen) / connections);
     const explain =
       (isScan
-        ? `${window.samples[0]?.text ?? 'One source'} alone sent ${destination} ${counted(syns, 'SYN')} to ${counted(ports, 'port')} within `
-        : `${destination} was sent ${counted(syns, 'SYN')} from ${counted(sources, 'source')} to ${counted(ports, 'port')} within `) +
+        ? `${window.samples[0]?.text ?? 'One source'} alone sent ${destination} ${counted(syns, 'SYN')} to ${countedSet(portSet, ports, 'port')} within `
+        : `${destination} was sent ${counted(syns, 'SYN')} from ${countedSet(sourceSet, sources, 'source')} to ${countedSet(portSet, ports, 'port')} within `) +
       `${durationText(Math.max(100, window.lastMs - window.firstMs))}${sharesText(shares, halfOpenMin)}; ` +
       `${halfOpen} of ${counted(connections, 'connection')} (${percent} %) stayed half-open. ` +
       (isScan ? 'One source and many ports: a port scan at the rate of a flood. ' : '') +
