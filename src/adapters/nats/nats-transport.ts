@@ -138,9 +138,9 @@ class NatsTransport implements Transport {
         for (const subscriber of this.#subscribers) this.#enter(connection, subscriber);
         this.#unconfirmedBytes = 0;
         this.#say({ kind: 'connected' });
-        const watching = this.#watch(connection);
+        // Not awaited: the client leaves this iteration hanging when it closes.
+        void this.#watch(connection);
         const failure = await connection.closed();
-        await watching;
         this.#lose(
           `the broker at ${this.#where()} ended the connection: ${failure === undefined ? 'closed' : reasonOf(failure)}`,
         );

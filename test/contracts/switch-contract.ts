@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import type { Switch, SwitchOutcome, SwitchRule } from '../../src/ports/switch.ts';
+
+export interface SwitchWorld {
+  readonly target: Switch;
+  until(condition: () => boolean): Promise<void>;
+}
+
+const deny = (id: string, source: string): SwitchRule => ({
+  id,
+  action: { kind: 'deny' },
+  target: { source },
+  timeoutMs: 60_000,
+});
+
+/** What every switch does with rules it can hold. */
+export function switchContract(
+  name: string,
+  makeWorld: () => SwitchWorld,
+  expected: { readonly kind: string; readonly enforces: boolean },
+): void {
+  describe(`switch contract: ${name}`, () => {
+    const outcome = async (
+      { until }: SwitchWorld,
+      ask: (answer: (outcome: SwitchOutcome) => void) => void,
+    ): Promise<SwitchOutcome> => {
+      const outcomes: SwitchOutcome[] = [];
+      ask((answer) => outcomes.push(answer));
+      expect(outcomes).toEqual([]);
+      await until(() => outcomes.length > 0);
+      expect(outcomes.length).toBe(1);
+      return outcomes[0]!;
+    };
+
+    test('says what it is', () => {
+      const { target } = makeWorld();
+      expect({ kind: target.kind, enforces: target.enforces }).toEqual(expected);
+    });
+
+    test('answers every change once, later, with the lines', async () => {
+      const world = makeWorld();
+      const rules: SwitchRule[] = [
+        deny('one', '10.0.0.7'),
+        {
+          id: 'two',
+          action: { kind: 'rate-limit', packetsPerSecondMax: 100 },
+          target: { destination: '2001:db8::5', protocol: 'tcp', openingOnly: true },
+          timeoutMs: 5000,
+        },
+        deny('three', '10.9.0.0/16'),
+      ];
+      for (const rule of rules) {
+        const answer = await outcome(world, (answered) => world.target.apply(rule, answered));
+        expect(answer.ok && answer.lines.length).toBeGreaterThan(0);
+      }
+      for (const { id } of rules) {
+        const answer = await outcome(world, (answered) => world.target.remove(id, answered));
+        expect(answer.ok && answer.lines.length).toBeGreaterThan(0);
+      }
+      await world.target.close();
+    });
+
+    test('replaces a rule of the same id, and removes what is not there', async () => {
+      const world = makeWorld();
+      expect((await outcome(world, (answered) => world.target.remove('nobody', answered))).ok).toBe(true);
+      expect((await outcome(world, (answered) => world.target.apply(deny('same', '10.0.0.7'), answered))).ok).toBe(
+        true,
+      );
+      expect((await outcome(world, (answered) => world.target.apply(deny('same', '10.0.0.8'), answered))).ok).toBe(
+        true,
+      );
+      expect((await outcome(world, (answered) => world.target.apply(deny('same', '10.0.0.8'), answered))).ok).toBe(
+        true,
+      );
+      expect((await outcome(world, (answered) => world.target.remove('same', answered))).ok).toBe(true);
+      expect((await outcome(world, (answered) => world.target.remove('same', answered))).ok).toBe(true);
+      await world.target.close();
+    });
+
+    test('answers many at once in order', async () => {
+      const world = makeWorld();
+      const answered: number[] = [];
+      for (let i = 0; i < 200; i += 1)
+        world.target.apply(deny(`r${i}`, `10.1.${i >> 8}.${i & 255}`), () => answered.push(i));
+      await world.until(() => answered.length === 200);
+      expect(answered).toEqual(Array.from({ length: 200 }, (_, i) => i));
+      await world.target.close();
+    });
+  });
+}

@@ -1,0 +1,29 @@
+import { CallbackSwitch } from '../../src/adapters/callback/callback-switch.ts';
+import { DryRunSwitch } from '../../src/adapters/dry-run/dry-run-switch.ts';
+import { RecordingSwitch } from '../../src/testing/recording-switch.ts';
+import { SimClock } from '../../src/testing/sim-clock.ts';
+import { switchContract } from './switch-contract.ts';
+import { untilReal, untilSimulated } from './waiting.ts';
+
+switchContract(
+  'dry run',
+  () => {
+    const clock = new SimClock();
+    return { target: new DryRunSwitch({ clock }), until: (condition) => untilSimulated(clock, condition) };
+  },
+  { kind: 'dry-run nftables', enforces: false },
+);
+
+switchContract('callback', () => ({ target: new CallbackSwitch(() => {}), until: untilReal }), {
+  kind: 'callback',
+  enforces: true,
+});
+
+switchContract(
+  'recording',
+  () => {
+    const clock = new SimClock();
+    return { target: new RecordingSwitch({ clock, seed: 3 }), until: (condition) => untilSimulated(clock, condition) };
+  },
+  { kind: 'recording', enforces: true },
+);
