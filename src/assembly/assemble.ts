@@ -1,0 +1,150 @@
+/**
+ * From a hierarchy file to running hosts: chooses the adapters that the file names and hands them to the host.
+ *
+ * @module
+ */
+import { join, resolve } from 'node:path';
+import { CallbackSwitch, type SwitchCallback } from '../adapters/callback/callback-switch.ts';
+import { DryRunSwitch } from '../adapters/dry-run/dry-run-switch.ts';
+import { InProcessBus } from '../adapters/in-process/in-process-transport.ts';
+import { openLmdbStorage } from '../adapters/lmdb/lmdb-storage.ts';
+import { MemoryStorage } from '../adapters/memory/memory-storage.ts';
+import { connectNats } from '../adapters/nats/nats-transport.ts';
+import type { PacketSource } from '../adapters/packet-path/packet-path-options.ts';
+import { WorkerPacketPath } from '../adapters/packet-path/worker-packet-path.ts';
+import { SystemClock } from '../adapters/system/system-clock.ts';
+import { SystemRandom } from '../adapters/system/system-random.ts';
+import type { Hierarchy, HostConfig } from '../config/index.ts';
+import type { HostKeys } from '../crypto/identity.ts';
+import { VedetteError } from '../errors.ts';
+import { Host } from '../host/host.ts';
+import { RemediationHost } from '../host/remediation-host.ts';
+import type { Roster } from '../mesh/roster.ts';
+import type { Storage } from '../ports/storage.ts';
+import type { Transport } from '../ports/transport.ts';
+
+/** Where a member's transport comes from: one bus for all hosts of a process, or a broker. */
+export type TransportMaker = (member: string) => Transport;
+
+export interface AssembleOptions {
+  readonly hierarchy: Hierarchy;
+  /** Folder of the hierarchy file: its paths are relative to it. */
+  readonly folder: string;
+  readonly roster: Roster;
+  readonly keys: HostKeys;
+  readonly transport: Transport;
+  /** Read this capture instead of the source in the file. */
+  readonly capture?: string;
+  /** For a switch of kind `callback`. */
+  readonly onSwitchChange?: SwitchCallback;
+  /** Default: what the hierarchy file says. */
+  readonly storage?: Storage;
+}
+
+/** A running member of a realm and how to end it, adapters and all. */
+export interface Assembled<Member> {
+  readonly member: Member;
+  close(): Promise<void>;
+}
+
+export function transportMaker(hierarchy: Hierarchy, folder: string): TransportMaker {
+  const { transport } = hierarchy;
+  if (transport.kind === 'in-process') {
+    const bus = new InProcessBus();
+    return () => bus.transport();
+  }
+  const { servers, credentialsFile, tls } = transport;
+  const file = (path: string): string => resolve(folder, path);
+  return (member) =>
+    connectNats({
+      servers,
+      name: `vedette ${hierarchy.realm} ${member}`,
+      ...(credentialsFile !== undefined && { credentialsFile: file(credentialsFile) }),
+      ...(tls !== undefined && {
+        tls: {
+          ...(tls.caFile !== undefined && { caFile: file(tls.caFile) }),
+          ...(tls.certFile !== undefined && { certFile: file(tls.certFile) }),
+          ...(tls.keyFile !== undefined && { keyFile: file(tls.keyFile) }),
+        },
+      }),
+    });
+}
+
+export function openStorage(hierarchy: Hierarchy, folder: string, member: string): Storage {
+  const { storage } = hierarchy;
+  if (storage.kind === 'memory') return new MemoryStorage();
+  return openLmdbStorage(join(resolve(folder, storage.directory), member));
+}
+
+/**
+ * One host of a hierarchy, not started yet.
+ * @throws VedetteError `keys/not-in-roster`, `config/invalid` for a host that the file does not have, `storage/failed`.
+ */
+export function assembleHost(id: string, options: AssembleOptions): Assembled<Host> {
+  const { hierarchy, folder, roster, keys, transport, capture } = options;
+  const config = hierarchy.hosts.find((host) => host.id === id);
+  if (config === undefined) {
+    const known = hierarchy.hosts.slice(0, 8).map((host) => host.id);
+    throw new VedetteError('config/invalid', `there is no host '${id}'; the file has ${known.join(', ')}`);
+  }
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const storage = options.storage ?? openStorage(hierarchy, folder, id);
+  const enforcementPoint = makeSwitch(config, clock, options.onSwitchChange);
+  const source = sourceOf(config, folder, capture);
+  const { policy } = config;
+  const hashSeed = new DataView(random.bytes(4).buffer).getUint32(0);
+  const path = source === undefined ? undefined : new WorkerPacketPath({ origin: id, policy, source, hashSeed });
+  const host = new Host(
+    { id, roster, keys, policy, liveness: hierarchy.liveness },
+    { transport, clock, random, storage, switch: enforcementPoint, ...(path !== undefined && { path }) },
+  );
+  return {
+    member: host,
+    close: async () => {
+      await host.close();
+      await transport.close();
+      await enforcementPoint.close();
+      await storage.close();
+    },
+  };
+}
+
+/** The remediation server of a hierarchy, not started yet. */
+export function assembleRemediation(id: string, options: AssembleOptions): Assembled<RemediationHost> {
+  const { hierarchy, roster, keys, transport } = options;
+  const server = new RemediationHost(
+    { id, roster, keys, policy: hierarchy.policy, liveness: hierarchy.liveness },
+    { transport, clock: new SystemClock(), random: new SystemRandom() },
+  );
+  return {
+    member: server,
+    close: async () => {
+      await server.close();
+      await transport.close();
+    },
+  };
+}
+
+function makeSwitch(config: HostConfig, clock: SystemClock, onChange: SwitchCallback | undefined) {
+  if (config.switch.kind === 'dry-run') return new DryRunSwitch({ clock, family: config.switch.family });
+  if (onChange === undefined) {
+    throw new VedetteError(
+      'config/invalid',
+      `host '${config.id}' has a switch of kind callback, which only a program that embeds vedette can give; use kind dry-run on the command line`,
+    );
+  }
+  return new CallbackSwitch(onChange);
+}
+
+function sourceOf(config: HostConfig, folder: string, capture: string | undefined): PacketSource | undefined {
+  if (capture !== undefined) return { kind: 'capture', file: capture };
+  switch (config.source.kind) {
+    case 'capture':
+      return { kind: 'capture', file: resolve(folder, config.source.file) };
+    case 'frames':
+      return { kind: 'frames' };
+    case 'none':
+      return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Keys and a roster made in memory, for realms that live and die in one process: the demo, replays without key files, and
+ * embedding programs. Long-lived realms use what `vedette keygen` wrote.
+ *
+ * @module
+ */
+import { type HostKeys, makeHostKeys } from '../crypto/identity.ts';
+import type { SubsystemData } from '../mesh/hierarchy.ts';
+import { Roster } from '../mesh/roster.ts';
+import type { Random } from '../ports/random.ts';
+
+/** How long a roster made in memory holds. */
+const validMs = 365 * 86_400_000;
+
+export interface RealmPlan {
+  readonly realm: string;
+  readonly subsystems: readonly SubsystemData[];
+  readonly hosts: readonly { readonly id: string; readonly subsystem: string }[];
+  readonly remediationServer: string | undefined;
+}
+
+export interface RealmIdentities {
+  readonly roster: Roster;
+  keysOf(member: string): HostKeys | undefined;
+}
+
+export function makeRealmIdentities(plan: RealmPlan, random: Random, nowMs: number): RealmIdentities {
+  const { realm, subsystems, hosts, remediationServer } = plan;
+  const keys = new Map<string, HostKeys>();
+  for (const { id } of hosts) keys.set(id, makeHostKeys(id, random));
+  if (remediationServer !== undefined) keys.set(remediationServer, makeHostKeys(remediationServer, random));
+  const subsystemOf = new Map(hosts.map(({ id, subsystem }) => [id, subsystem]));
+  const roster = new Roster({
+    realm,
+    version: 1,
+    issuedAtMs: nowMs,
+    expiresAtMs: nowMs + validMs,
+    top: subsystems.find(({ parent }) => parent === undefined)?.id ?? '',
+    subsystems,
+    members: [...keys.values()].map(({ id, signing, noise }) => {
+      const subsystem = subsystemOf.get(id);
+      const publicKeys = { id, signingKey: signing.publicKey, noiseKey: noise.publicKey };
+      return subsystem === undefined
+        ? { ...publicKeys, role: 'remediation-server' as const }
+        : { ...publicKeys, role: 'inspector' as const, subsystem };
+    }),
+  });
+  return { roster, keysOf: (member) => keys.get(member) };
+}
