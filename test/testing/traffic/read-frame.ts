@@ -95,9 +95,9 @@ export function readFrame(frame: Uint8Array): ReadFrame {
 
 /** RFC 1071: the one's complement sum over data with its checksum is all ones. */
 function sumsToOnes(bytes: Uint8Array): boolean {
-  let sum = 0n;
-  for (const [index, byte] of bytes.entries()) sum += BigInt(byte) << (index % 2 === 0 ? 8n : 0n);
-  return sum > 0n && sum % 65_535n === 0n;
+  let sum = 0;
+  for (const [index, byte] of bytes.entries()) sum += index % 2 === 0 ? byte * 256 : byte;
+  return sum > 0 && sum % 65_535 === 0;
 }
 
 function text(bytes: Uint8Array): string {
