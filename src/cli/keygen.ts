@@ -5,7 +5,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { SystemClock } from '../adapters/system/system-clock.ts';
 import { SystemRandom } from '../adapters/system/system-random.ts';
 import type { Hierarchy } from '../config/index.ts';
@@ -31,6 +31,7 @@ import {
   writeRealmPublic,
   writeRosterEnvelope,
 } from './key-files.ts';
+import { ProgressLines } from './progress.ts';
 import { readHierarchyFile } from './read-config.ts';
 
 export interface KeygenOptions {
@@ -45,6 +46,7 @@ export interface KeygenPorts {
   readonly io: CommandIo;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly random: Random;
+  readonly progress: ProgressLines;
 }
 
 const minuteMs = 60_000;
@@ -62,7 +64,11 @@ export function keygenCommand(): Command {
     )
     .argument('<hierarchy.yaml>', 'the hierarchy file')
     .option('--out <directory>', "where to write (default: 'keys' of the hierarchy file)")
-    .option('--valid-for <duration>', 'how long the roster holds, as 365d, 12h or 30m', parseDuration, 365 * dayMs)
+    .addOption(
+      new Option('--valid-for <duration>', 'how long the roster holds, as 365d, 12h or 30m')
+        .argParser(parseDuration)
+        .default(365 * dayMs, '365d'),
+    )
     .option('--force', 'make all keys new, also those that exist; every host needs the new ones then', false)
     .addHelpText(
       'after',
@@ -73,13 +79,22 @@ Examples:
     )
     .action(async (file: string, options: { out?: string; validFor: number; force: boolean }) => {
       const { out, validFor: validForMs, force } = options;
-      const ports = { io: processIo, clock: new SystemClock(), random: new SystemRandom() };
+      const ports = {
+        io: processIo,
+        clock: new SystemClock(),
+        random: new SystemRandom(),
+        progress: new ProgressLines(),
+      };
       process.exitCode = await runKeygen(file, { validForMs, force, ...(out === undefined ? {} : { out }) }, ports);
     });
 }
 
 /** Writes the files and says which. Nothing secret is printed. */
-export function runKeygen(file: string, options: KeygenOptions, { io, clock, random }: KeygenPorts): Promise<ExitCode> {
+export function runKeygen(
+  file: string,
+  options: KeygenOptions,
+  { io, clock, random, progress }: KeygenPorts,
+): Promise<ExitCode> {
   return exitCodeOf(io, async () => {
     const { hierarchy, folder } = await readHierarchyFile(file);
     const directory = options.out === undefined ? resolve(folder, hierarchy.keys) : resolve(options.out);
@@ -97,12 +112,17 @@ export function runKeygen(file: string, options: KeygenOptions, { io, clock, ran
     // leaves, running again completes it.
     const lines: string[] = [];
     const members: RosterMember[] = [];
-    for (const [id, subsystem] of places) {
-      const kept = keptById.get(id);
-      const keys = kept ?? makeHostKeys(id, random);
-      if (kept === undefined) await writeHostKeys(directory, hierarchy.realm, keys);
-      lines.push(`${kept === undefined ? 'wrote' : 'kept '} ${join(directory, hostKeyFile(id))}`);
-      members.push(asMember(keys, subsystem));
+    try {
+      for (const [id, subsystem] of places) {
+        const kept = keptById.get(id);
+        const keys = kept ?? makeHostKeys(id, random);
+        if (kept === undefined) await writeHostKeys(directory, hierarchy.realm, keys);
+        lines.push(`${kept === undefined ? 'wrote' : 'kept '} ${join(directory, hostKeyFile(id))}`);
+        members.push(asMember(keys, subsystem));
+        progress.set('key files', members.length / places.length);
+      }
+    } finally {
+      progress.end();
     }
     if (existing.authority === undefined) await writeRealmKey(directory, authority);
     const publicIsKept =

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadKeys } from '../../src/cli/key-files.ts';
 import { type KeygenOptions, keygenCommand, runKeygen } from '../../src/cli/keygen.ts';
+import { ProgressLines } from '../../src/cli/progress.ts';
 import { VedetteError } from '../../src/errors.ts';
 import { verifyRoster } from '../../src/mesh/roster.ts';
 import { RecordedIo } from './recorded-io.ts';
@@ -53,7 +54,7 @@ async function keygen(options: Partial<KeygenOptions> = {}) {
       return bytes;
     },
   };
-  const ports = { io, clock: { wallMs: () => nowMs }, random };
+  const ports = { io, clock: { wallMs: () => nowMs }, random, progress: new ProgressLines({ write: () => undefined }) };
   const exitCode = await runKeygen(hierarchyFile, { validForMs: 30 * dayMs, force: false, ...options }, ports);
   return { exitCode, out: io.outLines, err: io.errLines };
 }
@@ -159,7 +160,24 @@ describe('the first run', () => {
   });
 });
 
+test('a file that cannot be put in its place leaves nothing beside it', async () => {
+  mkdirSync(join(keys, 'hosts/h1.key.json'), { recursive: true });
+  const { exitCode, err } = await keygen({ force: true });
+  expect(exitCode).toBe(2);
+  expect(err).toEqual([expect.stringMatching(/^storage\/failed: .*h1\.key\.json could not be written/)]);
+  expect(readdirSync(join(keys, 'hosts'))).toEqual(['h1.key.json']);
+});
+
 describe('running again', () => {
+  test('for another realm says whose keys these are', async () => {
+    await keygen();
+    writeHierarchy(['h1'], 'other');
+    const { err } = await keygen();
+    expect(err).toEqual([
+      expect.stringMatching(/realm\.key belongs to realm 'demo', not 'other'; use another directory/),
+    ]);
+  });
+
   test('after adding a host keeps all keys and raises the version', async () => {
     await keygen();
     const before = files();

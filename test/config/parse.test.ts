@@ -144,13 +144,24 @@ describe('what files come with', () => {
   });
 
   test.each([
-    ['brackets', '['.repeat(200_000)],
-    ['closed brackets', '['.repeat(20_000) + ']'.repeat(20_000)],
     ['dashes', `${'- '.repeat(100_000)}x`],
-    ['questions', `${'? '.repeat(100_000)}x`],
+    ['questions', `a: 1\n${'? '.repeat(65)}x`],
     ['indentation', Array.from({ length: 1000 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n')],
-  ])('deep nesting is refused: %s', (_, text) => {
+  ])('deep nesting is refused before it is parsed: %s', (_, text) => {
+    expect(hierarchyFaults(text)).toEqual([
+      expect.stringMatching(/^\d+:\d+ : found a line indented by more than 128 columns$/),
+    ]);
+  });
+
+  test.each([
+    ['open', '['.repeat(100_000)],
+    ['closed', '['.repeat(20_000) + ']'.repeat(20_000)],
+  ])('so are brackets in brackets: %s', (_, text) => {
     expect(hierarchyFaults(text).length).toBeGreaterThan(0);
+  });
+
+  test('a comment may stand as far to the right as it likes', () => {
+    expect(hierarchyFaults(`${smallest}${' '.repeat(200)}# far out\n`)).toEqual([]);
   });
 
   test('a file over the limit is not parsed', () => {
