@@ -113,7 +113,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages and Node modules, by room; a room that is not listed has none. `*` is any. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  messages: ['zod', 'msgpackr'],
+  messages: ['zod', 'msgpackr', 'node:buffer'],
   config: ['zod', 'yaml', 'node:net', 'node:fs'],
   ports: [],
   detection: [],
