@@ -17,7 +17,7 @@ import { WordTable } from './word-table.ts';
 
 /** Items of a key that are listed before it is promoted. */
 const listedMax = 8;
-const nodesMin = 1_024;
+const nodesMin = 64;
 const noNode = 0;
 /** A key that changed is reported at least this often within a pane's length, whatever its step. */
 const reportsPerPane = 6;

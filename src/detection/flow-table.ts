@@ -55,7 +55,7 @@ const keyWords = 10;
 
 const idleTimeoutMs = 900_000;
 const activeTimeoutMs = 1_800_000;
-const attemptsRingMin = 1_024;
+const attemptsRingMin = 64;
 
 export interface FlowTableOptions {
   /** Flows held at once. */

@@ -3,8 +3,9 @@
  * oldest. Allocates only when its index grows.
  *
  * Records lie in one `Uint32Array` of full size, whose pages the system provides as they are first touched. The index is
- * open addressing over pairs (hash, record), so that a search for what is not there, the usual case in a flood, stays
- * within a line of the index and touches no record.
+ * open addressing over single words: the number of a record and, in the bits that the number leaves, a piece of its
+ * hash. So a search for what is not there, the usual case in a flood, stays within a line of a small index and hardly
+ * ever touches a record.
  *
  * A record is `stride` words: hash, time of last touch, key, value. It is named by the position of its first word, which
  * is stable while the record lives.
@@ -18,7 +19,10 @@ const unused = 0xffff_ffff;
 const nowhere = 0xffff_ffff;
 const touchedAt = 1;
 const keyAt = 2;
-const indexMin = 1_024;
+const indexMin = 64;
+/** At most this share of the index is in use: 5/8. */
+const loadNumerator = 5;
+const loadDenominator = 8;
 /** Records that are compared to find the one to give up. */
 const victimCandidates = 16;
 
@@ -45,9 +49,11 @@ export class WordTable {
   size = 0;
   readonly #lifetimeMs: number;
   readonly #seed: number;
-  /** Pairs: hash, number of the record plus one; 0 there is a free place. At most half full. */
+  /** Per place a piece of the hash and the record's number from 1, or 0 where it is free. */
   #index: Uint32Array;
   #mask: number;
+  /** Bits of a place that hold the piece of the hash. */
+  readonly #pieceMask: number;
   /** Records below this one were in use at some time. */
   #fresh = 0;
   #freed = nowhere;
@@ -68,8 +74,11 @@ export class WordTable {
     this.#lifetimeMs = options.lifetimeMs;
     this.#seed = options.hashSeed | 0;
     this.words = new Uint32Array(entriesMax * this.stride);
-    this.#index = new Uint32Array(2 * indexMin);
+    this.#index = new Uint32Array(indexMin);
     this.#mask = indexMin - 1;
+    const numberBits = 32 - Math.clz32(entriesMax);
+    assert(numberBits <= 28, 'a table holds at most 2^28 - 1 records');
+    this.#pieceMask = -1 << numberBits;
   }
 
   get full(): boolean {
@@ -83,12 +92,13 @@ export class WordTable {
     const words = this.words;
     const index = this.#index;
     const mask = this.#mask;
+    const pieceMask = this.#pieceMask;
     const keyWords = this.keyWords;
     for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const number = index[2 * place + 1]!;
-      if (number === 0) return -1;
-      if (index[2 * place] !== hash) continue;
-      const at = (number - 1) * this.stride;
+      const entry = index[place]!;
+      if (entry === 0) return -1;
+      if (((entry ^ hash) & pieceMask) !== 0) continue;
+      const at = ((entry & ~pieceMask) - 1) * this.stride;
       let i = 0;
       while (i < keyWords && words[at + keyAt + i] === key[i]) i++;
       if (i === keyWords) return at;
@@ -98,7 +108,7 @@ export class WordTable {
   /** Adds a record with a zeroed value for the key that `find` has just not found. The table must not be full. */
   insert(key: Uint32Array, nowMs: number): number {
     assert(this.size < this.entriesMax, 'a full table makes room before it takes a record');
-    if ((this.size + 1) * 2 > this.#mask + 1) this.#growIndex();
+    if ((this.size + 1) * loadDenominator > (this.#mask + 1) * loadNumerator) this.#growIndex();
     const words = this.words;
     let at: number;
     if (this.#freed !== nowhere) {
@@ -122,18 +132,18 @@ export class WordTable {
     const words = this.words;
     const index = this.#index;
     const mask = this.#mask;
+    const pieceMask = this.#pieceMask;
     const number = at / this.stride + 1;
     let hole = words[at]! & mask;
-    while (index[2 * hole + 1] !== number) hole = (hole + 1) & mask;
+    while ((index[hole]! & ~pieceMask) !== number) hole = (hole + 1) & mask;
     // Moves what follows up, as far as it may stand that much nearer to its own place; so no marks of the dead remain.
-    for (let place = (hole + 1) & mask; index[2 * place + 1] !== 0; place = (place + 1) & mask) {
-      const home = index[2 * place]! & mask;
+    for (let place = (hole + 1) & mask; index[place] !== 0; place = (place + 1) & mask) {
+      const home = words[((index[place]! & ~pieceMask) - 1) * this.stride]! & mask;
       if (((place - home) & mask) < ((place - hole) & mask)) continue;
-      index[2 * hole] = index[2 * place]!;
-      index[2 * hole + 1] = index[2 * place + 1]!;
+      index[hole] = index[place]!;
       hole = place;
     }
-    index[2 * hole + 1] = 0;
+    index[hole] = 0;
     words[at] = unused;
     words[at + touchedAt] = this.#freed;
     this.#freed = at;
@@ -186,9 +196,8 @@ export class WordTable {
     const index = this.#index;
     const mask = this.#mask;
     let place = hash & mask;
-    while (index[2 * place + 1] !== 0) place = (place + 1) & mask;
-    index[2 * place] = hash;
-    index[2 * place + 1] = number;
+    while (index[place] !== 0) place = (place + 1) & mask;
+    index[place] = (hash & this.#pieceMask) | number;
   }
 
   /** Two lanes, so that the processor need not wait for one multiplication before it begins the next. */
@@ -212,9 +221,11 @@ export class WordTable {
   }
 
   #growIndex(): void {
-    const old = this.#index;
-    this.#index = new Uint32Array(old.length * 2);
-    this.#mask = old.length - 1;
-    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#enter(old[at]!, old[at + 1]!);
+    this.#index = new Uint32Array(this.#index.length * 2);
+    this.#mask = this.#index.length - 1;
+    for (let number = 1; number <= this.#fresh; number++) {
+      const hash = this.words[(number - 1) * this.stride]!;
+      if (hash !== unused) this.#enter(hash, number);
+    }
   }
 }

@@ -23,7 +23,7 @@ export class Wire {
       origin = 'host-1',
       heuristics = measuredHeuristics,
       watch = watchEverything,
-      flowsMax = 65_536,
+      flowsMax = 4_096,
       ...rest
     } = options;
     this.engine = new PacketEngine({ origin, policy: { watch, heuristics }, flowsMax, ...rest });
