@@ -120,7 +120,6 @@ export class NftablesTable {
     for (const name of [...this.#outlasted]) {
       const element = this.#elements.get(name)!;
       if (element.present !== undefined && element.present.expiresAtMs > nowMs) continue;
-      this.#forgetExpired(element, nowMs);
       lines.push(...this.#settle(name, element, nowMs));
     }
     return [...lines, ...this.#collectChains()];
@@ -153,7 +152,8 @@ export class NftablesTable {
 
   /** Brings the element to what its holders want, and says how. */
   #settle(name: string, element: Element, nowMs: number): readonly string[] {
-    const wanted = strongest(element.holders.values(), nowMs);
+    this.#forgetExpired(element, nowMs);
+    const wanted = strongest(element.holders.values());
     const { present } = element;
     if (wanted === undefined) {
       this.#outlasted.delete(name);
@@ -209,11 +209,10 @@ function elementName(placement: NftablesPlacement): string {
   return `${placement.set} ${placement.key}`;
 }
 
-/** The lowest rate among the live holders, for as long as the longest of that rate. */
-function strongest(holders: Iterable<Holder>, nowMs: number): Holder | undefined {
+/** The lowest rate among the holders, for as long as the longest of that rate. */
+function strongest(holders: Iterable<Holder>): Holder | undefined {
   let best: Holder | undefined;
   for (const holder of holders) {
-    if (holder.expiresAtMs <= nowMs) continue;
     const rate = holder.placement.limit?.packetsPerSecondMax ?? 0;
     const bestRate = best?.placement.limit?.packetsPerSecondMax ?? 0;
     if (best === undefined || rate < bestRate || (rate === bestRate && holder.expiresAtMs > best.expiresAtMs))
