@@ -48,10 +48,11 @@ export function decide(
   shielded: ProtectedSet,
   earlier: number,
 ): Decision {
-  const response = policy.byHeuristic[assessment.heuristic as HeuristicId];
-  if (response === undefined) {
+  // The name may come from a peer: `constructor` is no heuristic.
+  if (!Object.hasOwn(policy.byHeuristic, assessment.heuristic)) {
     return { proposals: [], explain: `no response is defined for ${assessment.heuristic}` };
   }
+  const response = policy.byHeuristic[assessment.heuristic as HeuristicId];
   const rule = `policy: ${assessment.heuristic} → ${response.action}`;
   if (response.action === 'report') return { proposals: [], explain: rule };
   if (assessment.severity === 'info' || assessment.severity === 'low') {
@@ -61,7 +62,7 @@ export function decide(
   if (proposal === undefined) {
     return {
       proposals: [],
-      explain: `${rule}, but the finding names no ${response.action === 'deny-source' ? 'source' : 'destination'}`,
+      explain: `${rule}, but the finding names no ${response.action === 'deny-source' ? 'source' : 'destination'} address`,
     };
   }
   const touched = shielded.touchedBy(proposal.target);
@@ -74,17 +75,22 @@ export function decide(
   return { proposals: [{ ...proposal, durationMs }], explain: `${rule} for ${durationMs / 60_000} min, ${repeat}` };
 }
 
+/** The text where it is one address. A finding names addresses: a network in its place would block more than was seen. */
+function oneAddress(value: string | number | undefined): string | undefined {
+  return typeof value === 'string' && parseNetwork(value)?.prefixBits === 128 ? value : undefined;
+}
+
 function propose(
   action: 'deny-source' | 'limit-destination',
   assessment: Assessment,
   packetsPerSecondMax: number,
 ): Pick<Proposal, 'action' | 'target'> | undefined {
   if (action === 'deny-source') {
-    const source = assessment.key['source'];
-    return typeof source === 'string' ? { action: { kind: 'deny' }, target: { source } } : undefined;
+    const source = oneAddress(assessment.key['source']);
+    return source === undefined ? undefined : { action: { kind: 'deny' }, target: { source } };
   }
-  const destination = assessment.key['destination'];
-  if (typeof destination !== 'string') return undefined;
+  const destination = oneAddress(assessment.key['destination']);
+  if (destination === undefined) return undefined;
   return {
     action: { kind: 'rate-limit', packetsPerSecondMax },
     target: { destination, protocol: 'tcp', openingOnly: true },

@@ -11,6 +11,7 @@ import { type Packed, pack, unpack } from './packed.ts';
 import {
   actionAndTargetForm,
   bytes,
+  clip,
   count,
   evidenceForm,
   findingForm,
@@ -82,6 +83,12 @@ export type MeshMessage =
 export const messagesPerFrameMax = 1_024;
 /** Most items or pieces of evidence in one message. */
 export const batchMax = 512;
+/** Largest packed item, in bytes: below a frame, so that every item can travel alone, and be passed on by every nominee. */
+export const itemBytesMax = 30_000;
+/** Most targets in one `instruct` message, so that it fits a frame whatever they are called. */
+export const targetsPerMessageMax = 256;
+
+const explainLengthMax = 1_024;
 
 const itemForm = z
   .tuple([itemIdForm, z.union([z.tuple([z.literal(0), findingForm]), z.tuple([z.literal(1), receiptForm])])])
@@ -96,6 +103,9 @@ export const packItem = (item: Item): Packed => [
   packItemId(item.id),
   item.body.kind === 'finding' ? [0, packFinding(item.body.finding)] : [1, packReceipt(item.body.receipt)],
 ];
+
+/** Length of the item where it is packed. */
+export const itemBytes = (item: Item): number => pack(packItem(item)).length;
 
 /** The item in stored bytes, or undefined where they hold none. */
 export function decodeItem(stored: Uint8Array): Item | undefined {
@@ -142,7 +152,7 @@ const forms: readonly z.ZodType<MeshMessage>[] = [
     }),
   ),
   z
-    .tuple([z.literal(8), text(64), z.array(proposalForm).max(16), text(1_024)])
+    .tuple([z.literal(8), text(64), z.array(proposalForm).max(16), text(explainLengthMax)])
     .transform(([, request, proposals, explain]): MeshMessage => ({ kind: 'answer', request, proposals, explain })),
   z.tuple([z.literal(9)]).transform((): MeshMessage => ({ kind: 'close' })),
 ];
@@ -179,7 +189,7 @@ function packMessage(message: MeshMessage): Packed {
           packActionAndTarget(proposal.action, proposal.target),
           proposal.durationMs,
         ]),
-        message.explain,
+        clip(message.explain, explainLengthMax),
       ];
     case 'close':
       return [9];
@@ -198,9 +208,10 @@ export function decodeMessages(plaintext: Uint8Array): readonly MeshMessage[] | 
   if (!Array.isArray(values) || values.length > messagesPerFrameMax) return undefined;
   const messages: MeshMessage[] = [];
   for (const value of values) {
-    const form = Array.isArray(value) ? forms[value[0]] : undefined;
+    const lead: unknown = Array.isArray(value) ? value[0] : undefined;
+    const form = typeof lead === 'number' ? forms[lead] : undefined;
     const parsed = form?.safeParse(value);
-    if (!parsed?.success) return undefined;
+    if (parsed?.success !== true) return undefined;
     messages.push(parsed.data);
   }
   return messages;

@@ -1,13 +1,14 @@
 /**
  * Bytes ↔ plain values, for everything that crosses the wire or is stored: MessagePack positional arrays, in a strict
  * subset (nil, booleans, numbers, strings, byte strings, arrays). A walk over the bytes refuses maps, extensions, excess
- * depth, counts that the bytes cannot hold and trailing bytes *before* anything is built, so that hostile input costs one
- * bounded pass.
+ * depth, counts that the bytes cannot hold, text that is not UTF-8 and trailing bytes *before* anything is built, so that
+ * hostile input costs one bounded pass. Nothing that is taken grows when it is packed again to be passed on.
  *
  * Source: the MessagePack specification, section "Formats".
  *
  * @module
  */
+import { isUtf8 } from 'node:buffer';
 import { Packr, Unpackr } from 'msgpackr';
 
 /** Values that can be packed. */
@@ -36,7 +37,7 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   const lead = bytes[at];
   if (lead === undefined) return refused;
   if (lead <= 0x7f || lead >= 0xe0) return at + 1;
-  if (lead >= 0xa0 && lead <= 0xbf) return within(bytes, at + 1 + (lead & 31));
+  if (lead >= 0xa0 && lead <= 0xbf) return text(bytes, at + 1, lead & 31);
   if (lead >= 0x90 && lead <= 0x9f) return skipArray(bytes, at + 1, lead & 15, depth);
   switch (lead) {
     case 0xc0:
@@ -44,15 +45,17 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
     case 0xc3:
       return at + 1;
     case 0xc4:
-    case 0xd9:
       return within(bytes, at + 2 + (bytes[at + 1] ?? Number.NaN));
     case 0xc5:
-    case 0xda:
       return within(bytes, at + 3 + uint16(bytes, at + 1));
     case 0xc6:
-    case 0xdb:
       return within(bytes, at + 5 + uint32(bytes, at + 1));
-    case 0xca:
+    case 0xd9:
+      return text(bytes, at + 2, bytes[at + 1] ?? Number.NaN);
+    case 0xda:
+      return text(bytes, at + 3, uint16(bytes, at + 1));
+    case 0xdb:
+      return text(bytes, at + 5, uint32(bytes, at + 1));
     case 0xce:
     case 0xd2:
       return within(bytes, at + 5);
@@ -69,7 +72,7 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
     case 0xdd:
       return skipArray(bytes, at + 5, uint32(bytes, at + 1), depth);
     default:
-      return refused; // maps, extensions, 64-bit integers
+      return refused; // maps, extensions, 64-bit integers, 32-bit floats (which would grow)
   }
 }
 
@@ -82,6 +85,15 @@ function skipArray(bytes: Uint8Array, at: number, count: number, depth: number):
     if (next === refused) return refused;
   }
   return next;
+}
+
+/** Offset after `length` bytes of UTF-8. Bytes of nothing but ASCII, the usual case, cost no call. */
+function text(bytes: Uint8Array, from: number, length: number): number {
+  const end = within(bytes, from + length);
+  for (let at = from; at < end; at += 1) {
+    if ((bytes[at] ?? 0) > 0x7f) return isUtf8(bytes.subarray(at, end)) ? end : refused;
+  }
+  return end;
 }
 
 const within = (bytes: Uint8Array, end: number): number => (end <= bytes.length ? end : refused);

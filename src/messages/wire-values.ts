@@ -29,6 +29,34 @@ export const bytes = (min: number, max: number) =>
   z.instanceof(Uint8Array).refine((value) => value.length >= min && value.length <= max);
 export const text = (max: number) => z.string().max(max);
 
+const textMax = { heuristic: 64, attack: 16, name: 64, value: 128, explain: 1_024, reason: 256, line: 1_024 } as const;
+const listMax = { pairs: 16, instructions: 16, lines: 64 } as const;
+/** Longest text of all the lines of one receipt together, in UTF-16 code units. */
+export const receiptLinesLengthMax = 8_192;
+
+/**
+ * Text for people as it may travel: cut to its bound, and free of half surrogate pairs, which have no UTF-8. Whoever packs
+ * cuts, because the receiver refuses what is over its bound, and what it refuses would be sent again for ever.
+ */
+export const clip = (value: string, lengthMax: number): string =>
+  (value.length > lengthMax ? value.slice(0, lengthMax) : value).replace(/\p{Surrogate}/gu, '\ufffd');
+
+const clipPairs = <Value extends string | number>(pairs: Readonly<Record<string, Value>>): Packed =>
+  Object.entries(pairs)
+    .slice(0, listMax.pairs)
+    .map(([name, value]) => [clip(name, textMax.name), typeof value === 'string' ? clip(value, textMax.value) : value]);
+
+function clipLines(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  let room = receiptLinesLengthMax;
+  for (const line of lines.slice(0, listMax.lines)) {
+    const cut = clip(line, Math.min(textMax.line, room));
+    room -= cut.length;
+    kept.push(cut);
+  }
+  return kept;
+}
+
 const distinct = z.union([
   z
     .tuple([z.literal(0), bytes(0, distinctExactMax * distinctHashBytes)])
@@ -87,30 +115,40 @@ export const packEvidence = (evidence: Evidence): Packed => [
   evidence.samples.map((sample) => [sample.hash, sample.text]),
 ];
 
+/** The piece is at most this long where it is packed: cheaper than packing it to see. */
+export function evidenceBytesMost({ heuristic, key, counts, distinct: sets, samples }: Evidence): number {
+  let length = 64 + 3 * (heuristic.length + key.length);
+  for (const [origin, totals] of counts) length += 8 + origin.length + 9 * totals.length;
+  for (const set of sets) length += 8 + (set.kind === 'exact' ? set.hashes.length : set.registers.length);
+  for (const sample of samples) length += 32 + 3 * sample.text.length;
+  return length;
+}
+
 const severityForm = z
   .int()
   .min(0)
   .max(severities.length - 1)
   .transform((index) => severities[index] ?? 'info');
 
-const pairs = <Value extends z.ZodType>(value: Value) => z.array(z.tuple([text(64), value])).max(16);
+const pairs = <Value extends z.ZodType>(value: Value) =>
+  z.array(z.tuple([text(textMax.name), value])).max(listMax.pairs);
 
 export const findingForm = z
   .tuple([
-    text(64),
-    text(16),
+    text(textMax.heuristic),
+    text(textMax.attack),
     severityForm,
     z.number().min(0).max(1),
-    pairs(z.union([text(128), z.number()])),
+    pairs(z.union([text(textMax.value), z.number()])),
     pairs(z.number()),
     timeMs,
     timeMs,
     z.array(text(sampleLengthMax)).max(samplesMax),
     z.array(id).max(originsMax),
-    text(1_024),
+    text(textMax.explain),
     z.union([id, z.null()]),
     timeMs,
-    z.array(text(64)).max(16),
+    z.array(text(textMax.name)).max(listMax.instructions),
   ])
   .transform(
     ([
@@ -146,21 +184,22 @@ export const findingForm = z
     }),
   );
 
+/** Text and lists over their bounds are cut: of more than `originsMax` origins the first travel. */
 export const packFinding = (finding: Finding): Packed => [
-  finding.heuristic,
-  finding.attack,
+  clip(finding.heuristic, textMax.heuristic),
+  clip(finding.attack, textMax.attack),
   severities.indexOf(finding.severity),
   finding.confidence,
-  Object.entries(finding.key),
-  Object.entries(finding.counts),
+  clipPairs(finding.key),
+  clipPairs(finding.counts),
   finding.firstMs,
   finding.lastMs,
-  [...finding.samples],
-  [...finding.origins],
-  finding.explain,
+  finding.samples.slice(0, samplesMax).map((sample) => clip(sample, sampleLengthMax)),
+  finding.origins.slice(0, originsMax),
+  clip(finding.explain, textMax.explain),
   finding.subsystem ?? null,
   finding.assessedAtMs,
-  [...finding.instructions],
+  finding.instructions.slice(0, listMax.instructions),
 ];
 
 export const itemIdForm = z
@@ -174,10 +213,10 @@ export const receiptForm = z
     text(64),
     id,
     z.enum(receiptStates),
-    text(256),
-    text(64),
+    text(textMax.reason),
+    text(textMax.name),
     z.boolean(),
-    z.array(text(1_024)).max(64),
+    z.array(text(textMax.line)).max(listMax.lines),
     timeMs,
     timeMs,
   ])
@@ -195,14 +234,15 @@ export const receiptForm = z
     }),
   );
 
+/** Text and lists over their bounds are cut. */
 export const packReceipt = (receipt: Receipt): Packed => [
   receipt.instruction,
   receipt.host,
   receipt.state,
-  receipt.reason,
-  receipt.switchKind,
+  clip(receipt.reason, textMax.reason),
+  clip(receipt.switchKind, textMax.name),
   receipt.enforced,
-  [...receipt.lines],
+  clipLines(receipt.lines),
   receipt.atMs,
   receipt.expiresAtMs,
 ];
@@ -258,7 +298,7 @@ const instructionForm = z
     id,
     z.tuple([count, count, count]),
     actionAndTargetForm,
-    z.tuple([text(256), text(64), text(1_024)]),
+    z.tuple([text(256), text(textMax.heuristic), text(textMax.explain)]),
     timeMs,
     timeMs,
   ])
@@ -296,7 +336,11 @@ export const encodeInstruction = (instruction: Instruction): Uint8Array =>
     instruction.issuer,
     [instruction.fence.epoch, instruction.fence.term, instruction.fence.order],
     packActionAndTarget(instruction.action, instruction.target),
-    [instruction.reason.incident, instruction.reason.heuristic, instruction.reason.explain],
+    [
+      instruction.reason.incident,
+      clip(instruction.reason.heuristic, textMax.heuristic),
+      clip(instruction.reason.explain, textMax.explain),
+    ],
     instruction.issuedAtMs,
     instruction.expiresAtMs,
   ]);
