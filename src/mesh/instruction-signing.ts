@@ -31,7 +31,10 @@ export function openInstruction(
   if (key === undefined) return 'unknown-signer';
   if (!ed25519Verify(key, digest(payload), signature)) return 'bad-signature';
   const instruction = decodeInstruction(payload);
-  return instruction === undefined || instruction.issuer !== signer ? 'malformed' : instruction;
+  if (instruction === undefined || instruction.issuer !== signer) return 'malformed';
+  const { authority, reason, action, target } = instruction;
+  // A name that says something else would let one issuer pass for the answer of another.
+  return instruction.id === instructionIdOf(authority, reason.incident, action, target) ? instruction : 'malformed';
 }
 
 /** Sixteen hex digits that name a rule at a switch: the same for the same action and target. */
@@ -40,6 +43,9 @@ export const ruleIdOf = (action: Action, target: Target): string => name(packAct
 /** Sixteen hex digits that name an instruction: the same for the same answer to the same incident. */
 export const instructionIdOf = (authority: string, incident: string, action: Action, target: Target): string =>
   name([authority, incident, packActionAndTarget(action, target)]);
+
+/** Sixteen hex digits that name a question to the remediation server, different for each (subsystem, term, number). */
+export const requestIdOf = (subsystem: string, term: number, number: number): string => name([subsystem, term, number]);
 
 function name(value: Packed): string {
   return Buffer.from(sha256(pack(value)).subarray(0, 8)).toString('hex');

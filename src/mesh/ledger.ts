@@ -14,8 +14,11 @@ import { itemKeyOf } from './outbox.ts';
 export const ledgerItemsMax = 100_000;
 /** Numbers above the contiguous mark that are remembered per origin; what lies further is refused until the gap closes. */
 export const ledgerAheadMax = 10_000;
+/** Lives of one origin's storage that are remembered; the newest ones. Items of older ones are refused. */
+export const ledgerIncarnationsMax = 16;
 
 interface Mark {
+  readonly incarnation: number;
   /** Everything up to here is held. */
   upTo: number;
   readonly above: Set<number>;
@@ -23,53 +26,128 @@ interface Mark {
 
 const markPrefix = 'ledger/mark/';
 const itemPrefix = 'ledger/item/';
+const markKey = (origin: string, incarnation: number): string => `${markPrefix}${origin}/${incarnation}`;
 
 export class Ledger {
   readonly #storage: Storage;
-  readonly #marks = new Map<string, Mark>();
-  readonly #kept: string[];
+  /** By origin, then incarnation. */
+  readonly #marks = new Map<string, Map<number, Mark>>();
+  /** Items whose write is under way: marked, but not to be acknowledged. */
+  readonly #writing = new Set<string>();
+  readonly #kept: Set<string>;
+  #refused = 0;
 
   constructor(storage: Storage) {
     this.#storage = storage;
     for (const [key, stored] of storage.entries(markPrefix)) {
-      const [upTo, ...above] = (unpack(stored) ?? [0]) as number[];
-      this.#marks.set(key.slice(markPrefix.length), { upTo: upTo ?? 0, above: new Set(above) });
+      const [origin = '', incarnation] = key.slice(markPrefix.length).split('/');
+      const numbers = unpack(stored);
+      const [upTo = 0, ...above] = Array.isArray(numbers) ? numbers.map(Number) : [];
+      const marks = this.#marks.get(origin) ?? new Map<number, Mark>();
+      this.#marks.set(origin, marks);
+      marks.set(Number(incarnation), { incarnation: Number(incarnation), upTo, above: new Set(above) });
     }
-    this.#kept = storage.entries(itemPrefix).map(([key]) => key);
+    this.#kept = new Set(storage.entries(itemPrefix).map(([key]) => key));
+  }
+
+  /** Items that were not taken: too far ahead of a gap, or of a life that is too long ago. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /**
    * Holds what is new. `onHeld` comes once everything of this call is durable, with the new items; whatever is `known` then
-   * may be acknowledged.
+   * may be acknowledged. With an error nothing of this call is held, and it may be tried again.
    */
   hold(items: readonly Item[], onHeld: (fresh: readonly Item[], error?: VedetteError) => void): void {
     const fresh: Item[] = [];
+    const touched = new Map<string, Mark>();
     const changes = new Map<string, StorageChange>();
     for (const item of items) {
-      const name = `${item.id.origin}/${item.id.incarnation}`;
-      const mark = this.#marks.get(name) ?? { upTo: 0, above: new Set<number>() };
-      const { sequence } = item.id;
-      if (sequence <= mark.upTo || mark.above.has(sequence) || sequence > mark.upTo + ledgerAheadMax) continue;
-      mark.above.add(sequence);
-      while (mark.above.delete(mark.upTo + 1)) mark.upTo += 1;
-      this.#marks.set(name, mark);
+      const { origin, incarnation, sequence } = item.id;
+      const mark = this.#mark(origin, incarnation, changes);
+      if (mark === undefined || sequence > mark.upTo + ledgerAheadMax) {
+        this.#refused += 1;
+        continue;
+      }
+      if (isMarked(mark, sequence)) continue;
+      add(mark, sequence);
+      touched.set(markKey(origin, incarnation), mark);
       fresh.push(item);
-      changes.set(name, { key: markPrefix + name, value: pack([mark.upTo, ...mark.above]) });
-      const key = itemPrefix + itemKeyOf(item.id);
+      const name = itemKeyOf(item.id);
+      this.#writing.add(name);
+      const key = itemPrefix + name;
       changes.set(key, { key, value: pack(packItem(item)) });
-      this.#kept.push(key);
+      this.#kept.add(key);
     }
-    while (this.#kept.length > ledgerItemsMax) {
-      const key = this.#kept.shift() ?? '';
+    for (const key of this.#kept) {
+      if (this.#kept.size <= ledgerItemsMax) break;
+      this.#kept.delete(key);
       changes.set(key, { key, value: undefined });
     }
+    // Once per call and not per item: a mark with a gap below it is long.
+    for (const [key, mark] of touched) changes.set(key, { key, value: packMark(mark) });
     // Also with nothing fresh: the write waits for those before it, so that a repeated item is not acknowledged too early.
-    this.#storage.write([...changes.values()], (error) => onHeld(fresh, error));
+    this.#storage.write([...changes.values()], (error) => {
+      for (const { id } of fresh) this.#writing.delete(itemKeyOf(id));
+      if (error !== undefined) this.#takeBack(fresh);
+      onHeld(error === undefined ? fresh : [], error);
+    });
   }
 
-  /** Whether the item was taken. True may precede durability by the time one write takes. */
+  /** Whether the item is held, durably. */
   known(item: Item): boolean {
-    const mark = this.#marks.get(`${item.id.origin}/${item.id.incarnation}`);
-    return mark !== undefined && (item.id.sequence <= mark.upTo || mark.above.has(item.id.sequence));
+    const { origin, incarnation, sequence } = item.id;
+    const mark = this.#marks.get(origin)?.get(incarnation);
+    return mark !== undefined && isMarked(mark, sequence) && !this.#writing.has(itemKeyOf(item.id));
+  }
+
+  /** The mark of one life of an origin, made if there is room for it; the oldest life makes room for a newer one. */
+  #mark(origin: string, incarnation: number, changes: Map<string, StorageChange>): Mark | undefined {
+    const marks = this.#marks.get(origin) ?? new Map<number, Mark>();
+    this.#marks.set(origin, marks);
+    const known = marks.get(incarnation);
+    if (known !== undefined) return known;
+    if (marks.size >= ledgerIncarnationsMax) {
+      const oldest = Math.min(...marks.keys());
+      if (incarnation < oldest) return undefined;
+      marks.delete(oldest);
+      const key = markKey(origin, oldest);
+      changes.set(key, { key, value: undefined });
+    }
+    const mark: Mark = { incarnation, upTo: 0, above: new Set() };
+    marks.set(incarnation, mark);
+    return mark;
+  }
+
+  /** These did not become durable: whoever sends them again must find them unknown. */
+  #takeBack(items: readonly Item[]): void {
+    const changes = new Map<string, StorageChange>();
+    for (const { id } of items) {
+      const mark = this.#marks.get(id.origin)?.get(id.incarnation);
+      if (mark === undefined) continue;
+      remove(mark, id.sequence);
+      this.#kept.delete(itemPrefix + itemKeyOf(id));
+      const key = markKey(id.origin, id.incarnation);
+      changes.set(key, { key, value: packMark(mark) });
+    }
+    // Later writes may have stored the marks with these in them.
+    this.#storage.write([...changes.values()], () => undefined);
   }
 }
+
+const isMarked = (mark: Mark, sequence: number): boolean => sequence <= mark.upTo || mark.above.has(sequence);
+
+function add(mark: Mark, sequence: number): void {
+  mark.above.add(sequence);
+  while (mark.above.delete(mark.upTo + 1)) mark.upTo += 1;
+}
+
+function remove(mark: Mark, sequence: number): void {
+  mark.above.delete(sequence);
+  if (sequence > mark.upTo) return;
+  for (let later = sequence + 1; later <= mark.upTo; later += 1) mark.above.add(later);
+  mark.upTo = sequence - 1;
+}
+
+const packMark = (mark: Mark): Uint8Array => pack([mark.upTo, ...mark.above]);

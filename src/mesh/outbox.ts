@@ -1,12 +1,13 @@
 /**
  * Outbox: what this host reported and nobody at the top holds yet. Durable before it is sent, kept until acknowledged,
- * numbered without gaps, bounded with a count of what found no room.
+ * numbered without gaps, bounded with a count of what found no room. What could not be written stays, and is written again
+ * with the next item, so that a disk that failed for a while leaves no gap in the numbers.
  *
  * @module
  */
 import type { VedetteError } from '../errors.ts';
 import type { ItemId } from '../messages/finding.ts';
-import { decodeItem, type Item, packItem } from '../messages/mesh-message.ts';
+import { decodeItem, type Item, itemBytesMax, packItem } from '../messages/mesh-message.ts';
 import { pack, unpack } from '../messages/packed.ts';
 import type { Storage } from '../ports/storage.ts';
 
@@ -19,11 +20,19 @@ const itemKey = (sequence: number): string => itemPrefix + String(sequence).padS
 
 export const itemKeyOf = (id: ItemId): string => `${id.origin}/${id.incarnation}/${id.sequence}`;
 
+interface Unwritten {
+  readonly item: Item;
+  readonly bytes: Uint8Array;
+  readonly onDurable: (item: Item, error?: VedetteError) => void;
+}
+
 export class Outbox {
   readonly #storage: Storage;
   readonly #origin: string;
   readonly #incarnation: number;
   readonly #waiting = new Map<number, Item>();
+  /** What a failed write left behind, in order. */
+  #unwritten: Unwritten[] = [];
   #sequence: number;
   #overflowed = 0;
 
@@ -60,24 +69,37 @@ export class Outbox {
     return [...this.#waiting.values()];
   }
 
-  /** Numbers and stores; calls back once a crash cannot lose it. `undefined`: full, counted, not taken. */
+  /**
+   * Numbers and stores; calls back once a crash cannot lose it. With an error: it is not durable yet, and the next `append`
+   * tries again, after which the call comes once more. `undefined`: no room, or larger than `itemBytesMax`; counted, not
+   * taken.
+   */
   append(body: Item['body'], onDurable: (item: Item, error?: VedetteError) => void): Item | undefined {
-    if (this.#waiting.size >= outboxItemsMax) {
+    const item: Item = {
+      id: { origin: this.#origin, incarnation: this.#incarnation, sequence: this.#sequence + 1 },
+      body,
+    };
+    const bytes = pack(packItem(item));
+    if (this.#waiting.size >= outboxItemsMax || bytes.length > itemBytesMax) {
       this.#overflowed += 1;
       return undefined;
     }
     this.#sequence += 1;
-    const item: Item = {
-      id: { origin: this.#origin, incarnation: this.#incarnation, sequence: this.#sequence },
-      body,
-    };
     this.#waiting.set(item.id.sequence, item);
+    const writing = [...this.#unwritten, { item, bytes, onDurable }];
+    this.#unwritten = [];
     this.#storage.write(
       [
         { key: counterKey, value: pack([this.#incarnation, this.#sequence]) },
-        { key: itemKey(item.id.sequence), value: pack(packItem(item)) },
+        ...writing.map((entry) => ({ key: itemKey(entry.item.id.sequence), value: entry.bytes })),
       ],
-      (error) => onDurable(item, error),
+      (error) => {
+        if (error !== undefined) {
+          this.#unwritten = [...this.#unwritten, ...writing];
+          return onDurable(item, error);
+        }
+        for (const entry of writing) entry.onDurable(entry.item);
+      },
     );
     return item;
   }

@@ -12,6 +12,11 @@ export class ReplayWindow {
   /** Highest n committed, -1 for none. */
   #highest = -1;
 
+  /** Highest n committed, -1 for none. */
+  get highest(): number {
+    return this.#highest;
+  }
+
   /** `fresh`: may be opened. `replayed`: taken before. `too-old`: below the window, so it cannot be known. */
   check(n: number): 'fresh' | 'replayed' | 'too-old' {
     if (n > this.#highest) return 'fresh';

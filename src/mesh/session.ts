@@ -11,9 +11,11 @@ import type { StatelessTransport } from '../crypto/noise/index.ts';
 import { dataHeader, encodeData } from './frame.ts';
 import { ReplayWindow } from './replay-window.ts';
 
-/** The initiator makes a new handshake after this long, and not later than this many frames. */
+/** The initiator makes a new handshake after this long, and not later than this many frames of either direction. */
 export const rekeyAfterMs = 120_000;
 export const rekeyAfterFrames = 2 ** 20;
+/** A responder that needs the session makes one itself after this long: the initiator may have lost interest in it. */
+export const responderRekeyAfterMs = 150_000;
 /** Neither side accepts a session older than this. */
 export const refuseAfterMs = 180_000;
 
@@ -71,10 +73,17 @@ export class Session {
   }
 
   needsRekey(nowMs: number): boolean {
-    return this.initiator && (nowMs - this.establishedMs >= rekeyAfterMs || this.#nextN >= rekeyAfterFrames);
+    const afterMs = this.initiator ? rekeyAfterMs : responderRekeyAfterMs;
+    const afterFrames = this.initiator ? rekeyAfterFrames : 1.5 * rekeyAfterFrames;
+    return nowMs - this.establishedMs >= afterMs || this.#frames >= afterFrames;
   }
 
   isTooOld(nowMs: number): boolean {
-    return nowMs - this.establishedMs >= refuseAfterMs || this.#nextN >= 2 * rekeyAfterFrames;
+    return nowMs - this.establishedMs >= refuseAfterMs || this.#frames >= 2 * rekeyAfterFrames;
+  }
+
+  /** Of the busier direction. */
+  get #frames(): number {
+    return Math.max(this.#nextN, this.#window.highest + 1);
   }
 }

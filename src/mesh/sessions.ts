@@ -6,7 +6,6 @@
  * @module
  */
 import type { KeyPair } from '../crypto/noise/index.ts';
-import { assert } from '../errors.ts';
 import { decodeMessages, encodeMessages, type MeshMessage } from '../messages/mesh-message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
@@ -16,7 +15,7 @@ import { Handshake } from './handshake.ts';
 import type { Session } from './session.ts';
 import { mailbox } from './subjects.ts';
 
-/** Handshakes that others opened and did not finish, over all of them and per claimed sender. */
+/** Handshakes that others opened and did not finish, over all of them, and per claimed sender: of those the newest stay. */
 export const halfOpenMax = 256;
 export const halfOpenPerPeerMax = 4;
 /** Hellos that are answered per claimed sender and second. */
@@ -38,6 +37,7 @@ export const refusals = [
   'decrypt',
   'malformed-message',
   'transport-refused',
+  'too-large',
 ] as const;
 export type Refusal = (typeof refusals)[number];
 
@@ -92,6 +92,8 @@ export class Sessions {
   readonly #listener: SessionsListener;
   readonly #peers = new Map<string, Peer>();
   readonly #sessions = new Map<string, Session>();
+  /** Peers by the session id of the handshake that was begun with them. */
+  readonly #attempts = new Map<string, Peer>();
   readonly #halfOpen = new Map<string, HalfOpen>();
   readonly #refused = Object.fromEntries(refusals.map((reason) => [reason, 0])) as Record<Refusal, number>;
   readonly #leave: (() => void)[] = [];
@@ -137,7 +139,7 @@ export class Sessions {
     const peer = this.#peers.get(member);
     if (peer === undefined || !peer.watched) return;
     peer.watched = false;
-    peer.attempt = undefined;
+    this.#endAttempt(peer);
   }
 
   isUp(member: string): boolean {
@@ -145,8 +147,9 @@ export class Sessions {
   }
 
   /**
-   * Sends messages to a peer in as few frames as they fit in. `false`: there is no session, or the transport refused;
-   * nothing is kept, whoever must not lose it sends again. To oneself it always works, a moment later.
+   * Sends messages to a peer in as few frames as they fit in. `false`: there is no session, or the transport refused, or
+   * one message alone is too large for a frame; nothing is kept, whoever must not lose it sends again. To oneself it always
+   * works, a moment later.
    */
   send(member: string, messages: readonly MeshMessage[]): boolean {
     if (member === this.#options.self) {
@@ -155,7 +158,7 @@ export class Sessions {
       }, 0);
       return true;
     }
-    const session = this.#peers.get(member)?.sessions.at(-1);
+    const session = sendingSession(this.#peers.get(member));
     return session !== undefined && this.#sendOn(session, messages);
   }
 
@@ -166,7 +169,7 @@ export class Sessions {
   /** Says goodbye to everybody, so that nobody has to wait for silence. */
   close(): void {
     for (const peer of this.#peers.values()) {
-      const session = peer.sessions.at(-1);
+      const session = sendingSession(peer);
       if (session !== undefined) this.#sendOn(session, [{ kind: 'close' }]);
     }
     this.#closed = true;
@@ -177,9 +180,13 @@ export class Sessions {
   #sendOn(session: Session, messages: readonly MeshMessage[]): boolean {
     const plaintext = encodeMessages(messages);
     if (plaintext.length > framePlaintextBytesMax) {
-      assert(messages.length > 1, 'one message always fits a frame');
+      if (messages.length === 1) {
+        this.#refuse('too-large');
+        return false;
+      }
       const half = messages.length >> 1;
-      return this.#sendOn(session, messages.slice(0, half)) && this.#sendOn(session, messages.slice(half));
+      const first = this.#sendOn(session, messages.slice(0, half));
+      return this.#sendOn(session, messages.slice(half)) && first;
     }
     return this.#publish(session.peer, session.seal(plaintext));
   }
@@ -226,10 +233,14 @@ export class Sessions {
     peer.hellos += 1;
     if (peer.hellos > hellosPerSecondMax) return this.#refuse('hello-rate');
     if (this.#sessions.has(frame.session)) return this.#refuse('replayed');
-    let ofPeer = 0;
-    for (const other of this.#halfOpen.values()) if (other.handshake.peer === peer.id) ofPeer += 1;
+    const ofPeer: string[] = [];
+    for (const [session, { handshake }] of this.#halfOpen) if (handshake.peer === peer.id) ofPeer.push(session);
+    if (ofPeer.length >= halfOpenPerPeerMax) {
+      // Anybody can claim to be this peer, so the oldest leaves: four forged hellos must not lock the real one out.
+      this.#halfOpen.delete(ofPeer[0] ?? '');
+      this.#refuse('half-open-full');
+    }
     if (this.#halfOpen.size >= halfOpenMax) return this.#refuse('half-open-full');
-    if (ofPeer >= halfOpenPerPeerMax) return this.#refuse('half-open-full');
     const handshake = this.#handshake(peer.id, peerKey, frame.session, false);
     const reply = handshake.reply(frame.noise);
     if (typeof reply === 'string') return this.#refuse(reply);
@@ -240,14 +251,13 @@ export class Sessions {
   #onReply(frame: Extract<Frame, { kind: 'reply' }>): void {
     const known = this.#sessions.get(frame.session);
     if (known?.finish !== undefined) return void this.#publish(known.peer, known.finish);
-    const peer = this.#peerAttempting(frame.session);
+    const peer = this.#attempts.get(frame.session);
     if (peer?.attempt === undefined) return this.#refuse('unknown-session');
     const session = peer.attempt.finish(frame.noise, this.#now());
-    peer.attempt = undefined;
-    if (typeof session === 'string') {
-      // A failed handshake is over: a new one, with new ephemeral keys, follows at the next tick.
-      return this.#refuse(session);
-    }
+    // What did not decrypt may be forged: the real reply can still come, and if it does not the attempt ends by its age.
+    if (session === 'handshake-decrypt') return this.#refuse(session);
+    this.#endAttempt(peer);
+    if (session === 'wrong-static-key') return this.#refuse(session);
     if (session.finish !== undefined) this.#publish(peer.id, session.finish);
     this.#establish(peer, session);
   }
@@ -258,9 +268,10 @@ export class Sessions {
       if (!this.#sessions.has(frame.session)) this.#refuse('unknown-session');
       return;
     }
-    this.#halfOpen.delete(frame.session);
     const session = pending.handshake.accept(frame.noise, this.#now());
-    if (typeof session === 'string') return this.#refuse(session);
+    if (session === 'handshake-decrypt') return this.#refuse(session);
+    this.#halfOpen.delete(frame.session);
+    if (session === 'wrong-static-key') return this.#refuse(session);
     const peer = this.#peer(session.peer);
     this.#establish(peer, session);
     // Tells the initiator that its last frame arrived.
@@ -276,25 +287,31 @@ export class Sessions {
     if (messages === undefined) return this.#refuse('malformed-message');
     const peer = this.#peer(session.peer);
     this.#heard(peer);
-    if (messages.some((message) => message.kind === 'close')) this.#drop(peer, session, true);
     this.#listener.onMessages(peer.id, messages);
+    if (messages.some((message) => message.kind === 'close')) this.#goodbye(peer, session);
+  }
+
+  /** Ends this session and those before it. Newer ones are of a later life of the peer, and stay. */
+  #goodbye(peer: Peer, session: Session): void {
+    const last = peer.sessions.indexOf(session);
+    const ended = peer.sessions.slice(0, last + 1);
+    for (const { id } of ended) this.#sessions.delete(id);
+    peer.sessions = peer.sessions.slice(last + 1);
+    if (ended.length > 0 && peer.sessions.length === 0) this.#silent(peer, true);
   }
 
   #establish(peer: Peer, session: Session): void {
     this.#sessions.set(session.id, session);
     peer.sessions.push(session);
-    while (peer.sessions.length > sessionsPerPeerMax) this.#drop(peer, peer.sessions[0] as Session);
+    for (const { id } of peer.sessions.splice(0, peer.sessions.length - sessionsPerPeerMax)) this.#sessions.delete(id);
     this.#heard(peer);
     this.#listener.onHeard(peer.id);
   }
 
-  #drop(peer: Peer, session: Session, goodbye = false): void {
-    this.#sessions.delete(session.id);
-    peer.sessions = peer.sessions.filter((kept) => kept !== session);
-    if (peer.sessions.length === 0 && peer.heard === true) {
-      peer.heard = false;
-      this.#listener.onSilent(peer.id, goodbye);
-    }
+  #silent(peer: Peer, goodbye: boolean): void {
+    if (peer.heard === false) return;
+    peer.heard = false;
+    this.#listener.onSilent(peer.id, goodbye);
   }
 
   #heard(peer: Peer): void {
@@ -320,20 +337,23 @@ export class Sessions {
   }
 
   #tend(peer: Peer, nowMs: number, heartbeatDue: boolean): void {
-    for (const session of peer.sessions) if (session.isTooOld(nowMs)) this.#drop(peer, session);
-    if ((peer.watched || peer.sessions.length > 0) && nowMs - peer.lastHeardMs > this.#options.suspectMs) {
+    const hadSession = peer.sessions.length > 0;
+    for (const session of peer.sessions.filter((old) => old.isTooOld(nowMs))) {
+      this.#sessions.delete(session.id);
+      peer.sessions = peer.sessions.filter((kept) => kept !== session);
+    }
+    if ((peer.watched || hadSession) && nowMs - peer.lastHeardMs > this.#options.suspectMs) {
       for (const session of peer.sessions) this.#sessions.delete(session.id);
       peer.sessions = [];
-      if (peer.heard !== false) {
-        peer.heard = false;
-        this.#listener.onSilent(peer.id, false);
-      }
+      this.#silent(peer, false);
+    } else if (hadSession && !peer.watched && peer.sessions.length === 0) {
+      // Neither side renewed the session, because neither needs it: nothing to be alarmed about.
+      this.#silent(peer, true);
     }
     const current = peer.sessions.at(-1);
-    if (current !== undefined) {
-      if (current.finish !== undefined) this.#publish(peer.id, current.finish);
-      if (heartbeatDue) this.#sendOn(current, [this.#options.heartbeat()]);
-    }
+    if (current?.finish !== undefined) this.#publish(peer.id, current.finish);
+    const sending = sendingSession(peer);
+    if (heartbeatDue && sending !== undefined) this.#sendOn(sending, [this.#options.heartbeat()]);
     if (!peer.watched) return;
     if (peer.attempt !== undefined && nowMs - peer.attemptMs <= this.#options.suspectMs) {
       this.#publish(peer.id, peer.attempt.frame);
@@ -346,7 +366,9 @@ export class Sessions {
     const peerKey = this.#options.keyOf(peer.id);
     if (peerKey === undefined) return this.#refuse('unknown-member');
     const session = sessionIdOf(this.#options.random.bytes(sessionIdBytes));
+    this.#endAttempt(peer);
     peer.attempt = this.#handshake(peer.id, peerKey, session, true);
+    this.#attempts.set(session, peer);
     peer.attemptMs = this.#now();
     this.#publish(peer.id, peer.attempt.hello());
   }
@@ -356,9 +378,9 @@ export class Sessions {
     return new Handshake({ realm, self, peer, initiator, session, keys, random, peerKey });
   }
 
-  #peerAttempting(session: string): Peer | undefined {
-    for (const peer of this.#peers.values()) if (peer.attempt?.session === session) return peer;
-    return undefined;
+  #endAttempt(peer: Peer): void {
+    if (peer.attempt !== undefined) this.#attempts.delete(peer.attempt.session);
+    peer.attempt = undefined;
   }
 
   #peer(id: string): Peer {
@@ -390,4 +412,12 @@ export class Sessions {
   #now(): number {
     return this.#options.clock.monotonicMs();
   }
+}
+
+/**
+ * The newest session that the peer is known to hold: until it is heard on a new one, the last handshake frame may be lost,
+ * and what was sent on it with it.
+ */
+function sendingSession(peer: Peer | undefined): Session | undefined {
+  return peer?.sessions.findLast(({ finish }) => finish === undefined) ?? peer?.sessions.at(-1);
 }
