@@ -79,6 +79,10 @@ export const deliveryMachine = setup({
     choosing: { always: [{ guard: 'hasNomineeAndWork', target: 'awaiting' }, { target: 'idle' }] },
     idle: {
       on: {
+        'work.acknowledged': {
+          guard: { type: 'allAcknowledged', params: ({ event }) => ({ remaining: event.remaining }) },
+          actions: assign({ waiting: false }),
+        },
         'work.added': [
           { guard: 'hasNominee', target: 'awaiting', actions: assign({ waiting: true, attempt: 0 }) },
           { actions: assign({ waiting: true }) },
@@ -108,6 +112,7 @@ export const deliveryMachine = setup({
         ],
       },
     },
+    /** Something was acknowledged. The wait is not begun again by further progress: a lost message must not wait for ever. */
     progressing: {
       entry: 'transmitNew',
       after: { ackTimeout: { target: 'awaiting' } },
@@ -119,7 +124,7 @@ export const deliveryMachine = setup({
             target: 'idle',
             actions: assign({ waiting: false }),
           },
-          { target: 'progressing', reenter: true },
+          { actions: 'transmitNew' },
         ],
       },
     },

@@ -26,6 +26,7 @@ export type IncidentEvent =
   | { readonly type: 'answer.received'; readonly proposals: readonly Proposal[]; readonly explain: string }
   | { readonly type: 'decided'; readonly proposals: readonly Proposal[]; readonly explain: string }
   /** Signed and fenced. `targets` name each (instruction, host) pair; `endsInMs` is when the last instruction expires. */
+  /** No targets: nothing could be given. May come again, where everything has to be signed anew. */
   | { readonly type: 'issued'; readonly targets: readonly string[]; readonly endsInMs: number }
   | { readonly type: 'receipt.received'; readonly target: string; readonly state: ReceiptState };
 
@@ -74,8 +75,14 @@ export const incidentMachine = setup({
     decideAlone: ({ context }) => context.onSilence === 'decide-alone',
     somethingToDo: ({ context }) => context.proposals.length > 0,
     allAnswered: ({ context }) => context.outstanding.size === 0,
+    hasTargets: (_, params: { readonly targets: readonly string[] }) => params.targets.length > 0,
   },
   actions: {
+    takeTargets: assign((_, params: { readonly targets: readonly string[]; readonly endsInMs: number }) => ({
+      outstanding: new Set(params.targets),
+      endsInMs: params.endsInMs,
+      attempt: 0,
+    })),
     remember: assign(({ event }) =>
       event.type === 'answer.received' || event.type === 'decided'
         ? { proposals: event.proposals, explain: event.explain }
@@ -131,18 +138,27 @@ export const incidentMachine = setup({
         explain: context.explain,
       })),
       on: {
-        issued: {
-          target: 'inForce',
-          actions: assign({
-            outstanding: ({ event }) => new Set(event.targets),
-            endsInMs: ({ event }) => event.endsInMs,
-          }),
-        },
+        issued: [
+          {
+            guard: { type: 'hasTargets', params: ({ event }) => ({ targets: event.targets }) },
+            target: 'inForce',
+            actions: { type: 'takeTargets', params: ({ event }) => event },
+          },
+          { target: 'reported' },
+        ],
       },
     },
     /** Instructions are out. Ends when they expire, whether or not everybody answered. */
     inForce: {
       initial: 'delivering',
+      on: {
+        issued: {
+          guard: { type: 'hasTargets', params: ({ event }) => ({ targets: event.targets }) },
+          target: 'inForce',
+          reenter: true,
+          actions: { type: 'takeTargets', params: ({ event }) => event },
+        },
+      },
       after: {
         end: {
           target: 'closed',

@@ -38,7 +38,10 @@ export type RemediationServerEffect = {
 };
 
 interface Remembered {
+  /** Offences before the present one that were answered with something to do. */
   readonly earlier: number;
+  /** Whether the present one was. */
+  readonly answered: boolean;
   /** Until then the last answer holds: who asks again asks about the same offence. */
   readonly untilMs: number;
 }
@@ -46,13 +49,21 @@ interface Remembered {
 export const remediationServerMachine = setup({
   types: {
     input: {} as RemediationServerInput,
-    context: {} as RemediationServerInput & { readonly remembered: ReadonlyMap<string, Remembered> },
+    context: {} as {
+      readonly response: ResponsePolicy;
+      readonly shielded: ProtectedSet;
+      readonly remembered: ReadonlyMap<string, Remembered>;
+    },
     events: {} as RemediationServerEvent,
     emitted: {} as RemediationServerEffect,
   },
 }).createMachine({
   id: 'remediation-server',
-  context: ({ input }) => ({ ...input, remembered: new Map<string, Remembered>() }),
+  context: ({ input }) => ({
+    response: input.response,
+    shielded: new ProtectedSet(input.protected),
+    remembered: new Map<string, Remembered>(),
+  }),
   initial: 'serving',
   states: {
     serving: {
@@ -60,17 +71,19 @@ export const remediationServerMachine = setup({
         asked: {
           actions: enqueueActions(({ enqueue, context, event }) => {
             const before = context.remembered.get(event.incident);
-            const earlier = before === undefined ? 0 : before.earlier + (event.nowMs < before.untilMs ? 0 : 1);
-            const { proposals, explain } = decide(
-              event.finding,
-              context.response,
-              new ProtectedSet(context.protected),
-              earlier,
-            );
+            const isRepeated = before?.answered === true && event.nowMs >= before.untilMs;
+            const earlier = (before?.earlier ?? 0) + (isRepeated ? 1 : 0);
+            const { proposals, explain } = decide(event.finding, context.response, context.shielded, earlier);
             const remembered = new Map(context.remembered);
             remembered.delete(event.incident);
             const holdsMs = Math.max(0, ...proposals.map(({ durationMs }) => durationMs));
-            remembered.set(event.incident, { earlier, untilMs: event.nowMs + holdsMs });
+            // Asked again while the answer holds, it still holds from when it was given: asking often is no way out.
+            const holds = before?.answered === true && !isRepeated;
+            remembered.set(event.incident, {
+              earlier,
+              answered: holds || proposals.length > 0,
+              untilMs: holds ? before.untilMs : event.nowMs + holdsMs,
+            });
             const [oldest] = remembered.keys();
             if (remembered.size > rememberedIncidentsMax && oldest !== undefined) remembered.delete(oldest);
             enqueue.assign({ remembered });

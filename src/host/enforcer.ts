@@ -13,6 +13,7 @@ import { openInstruction, ruleIdOf } from '../mesh/instruction-signing.ts';
 import type { Fence, Instruction, Receipt, SignedInstruction } from '../messages/instruction.ts';
 import { pack, unpack } from '../messages/packed.ts';
 import { decodeInstruction } from '../messages/wire-values.ts';
+import { termMax } from '../nomination/rank-order.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Storage, StorageChange } from '../ports/storage.ts';
 import type { Switch } from '../ports/switch.ts';
@@ -22,10 +23,20 @@ import { startMachine } from './machine.ts';
 /** Instructions in force at once at one enforcement point. */
 export const instructionsInForceMax = 10_000;
 
-/** Stable codes in receipts of refused instructions. */
+/** Longest life of an instruction, from its issue to its expiry, in ms. */
+export const instructionLifeMsMax = 31_536_000_000;
+/** Refusals that were answered are remembered, so that the same order again costs no second receipt; newest stay. */
+const answeredRefusalsMax = 1_000;
+
+/**
+ * Stable codes of refused instructions. `wrong-realm` and `not-authorised` are told here and answered to nobody: any member
+ * could fill this host's outbox with the answers.
+ */
 export type EnforcementRefusal =
   | 'wrong-realm'
   | 'not-authorised'
+  /** Of a roster this host does not have, of a term beyond all counting, or meant to hold for longer than a year. */
+  | 'not-credible'
   | 'expired'
   | 'fenced'
   | 'protected'
@@ -35,6 +46,8 @@ export type EnforcementRefusal =
 export interface EnforcerOptions {
   readonly host: string;
   readonly realm: string;
+  /** Version of the roster. */
+  readonly epoch: number;
   readonly hierarchy: Hierarchy;
   readonly signingKeyOf: (member: string) => Uint8Array | undefined;
   readonly shielded: ProtectedSet;
@@ -68,6 +81,8 @@ export class Enforcer {
   readonly #options: EnforcerOptions;
   readonly #known = new Map<string, Known>();
   readonly #rules = new Map<string, Rule>();
+  readonly #answeredRefusals = new Set<string>();
+  #closed = false;
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
@@ -107,8 +122,9 @@ export class Enforcer {
       // Not even known to be what it says: told here, answered to nobody.
       return tell({ type: 'instruction.refused', reason: instruction, signer: signed.signer });
     }
-    if (instruction.realm !== realm) return this.#refuse(instruction, 'wrong-realm');
-    if (!this.#mayInstruct(signed.signer, instruction)) return this.#refuse(instruction, 'not-authorised');
+    if (instruction.realm !== realm) return this.#tellRefused(instruction, 'wrong-realm');
+    if (!this.#mayInstruct(signed.signer, instruction)) return this.#tellRefused(instruction, 'not-authorised');
+    if (!this.#isCredible(instruction)) return this.#refuse(instruction, 'not-credible');
 
     const known = this.#known.get(instruction.id);
     const nowMs = clock.wallMs();
@@ -127,20 +143,38 @@ export class Enforcer {
     if (inForce && known.instruction.expiresAtMs >= instruction.expiresAtMs) {
       // Another nominee asks for what is already done: remember its fence and tell it so.
       known.fence = instruction.fence;
-      this.#persistFence(instruction, []);
+      this.#persistFence(instruction, [], {});
       if (known.state === 'applied') this.#report(known.instruction, 'applied', '', []);
       return;
     }
     this.#known.set(instruction.id, { instruction, signed, fence: instruction.fence, state: 'accepted' });
     const stored = pack([signed.payload, signed.signer, signed.signature]);
-    this.#persistFence(instruction, [{ key: instructionPrefix + instruction.id, value: stored }], () => {
-      this.#report(instruction, 'accepted', '', []);
-      this.#enforce(instruction);
+    this.#persistFence(instruction, [{ key: instructionPrefix + instruction.id, value: stored }], {
+      onDurable: () => {
+        this.#report(instruction, 'accepted', '', []);
+        this.#enforce(instruction);
+      },
+      onFailure: (code) => {
+        // What was in force before is so still.
+        if (known === undefined) this.#known.delete(instruction.id);
+        else this.#known.set(instruction.id, known);
+        this.#refuse(instruction, 'not-durable', ` (${code})`);
+      },
     });
   }
 
   close(): void {
+    this.#closed = true;
     for (const rule of this.#rules.values()) rule.machine.stop();
+  }
+
+  #isCredible({ authority, fence, issuedAtMs, expiresAtMs }: Instruction): boolean {
+    const { epoch, host } = this.#options;
+    return (
+      fence.epoch <= epoch &&
+      (authority === host || fence.term <= termMax) &&
+      expiresAtMs - issuedAtMs <= instructionLifeMsMax
+    );
   }
 
   /** A host may instruct itself; a member of a subsystem's electorate may instruct the hosts below that subsystem. */
@@ -157,14 +191,16 @@ export class Enforcer {
   #enforce(instruction: Instruction): void {
     const { clock, switch: enforcementPoint, mode } = this.#options;
     const ruleId = ruleIdOf(instruction.action, instruction.target);
-    const endsInMs = instruction.expiresAtMs - clock.wallMs();
+    const { issuedAtMs, expiresAtMs } = instruction;
+    // Where this host's clock is behind, the rule still lives no longer than the instruction was meant to.
+    const endsInMs = Math.max(1, Math.min(expiresAtMs - clock.wallMs(), expiresAtMs - issuedAtMs));
     const rule = this.#rules.get(ruleId);
     if (rule !== undefined) {
       rule.instructions.add(instruction.id);
       if (instruction.expiresAtMs > rule.expiresAtMs) {
         rule.expiresAtMs = instruction.expiresAtMs;
         rule.machine.send({ type: 'rule.extended', endsInMs });
-      } else if (rule.machine.getSnapshot().value === 'applied') {
+      } else if (rule.machine.getSnapshot().matches({ live: 'applied' })) {
         this.#settle(instruction.id, 'applied', '', []);
       }
       return;
@@ -178,8 +214,9 @@ export class Enforcer {
       onEffect: (effect) => {
         switch (effect.type) {
           case 'apply': {
+            const { attempt } = effect;
             if (pretend) {
-              clock.setTimeout(() => machine.send({ type: 'switch.applied', lines: [] }), 0);
+              clock.setTimeout(() => machine.send({ type: 'switch.applied', attempt, lines: [] }), 0);
               return;
             }
             const { action, target } = instruction;
@@ -188,22 +225,23 @@ export class Enforcer {
               (outcome) =>
                 machine.send(
                   outcome.ok
-                    ? { type: 'switch.applied', lines: outcome.lines }
-                    : { type: 'switch.failed', reason: outcome.reason },
+                    ? { type: 'switch.applied', attempt, lines: outcome.lines }
+                    : { type: 'switch.failed', attempt, reason: outcome.reason },
                 ),
             );
             return;
           }
           case 'remove': {
+            const { attempt } = effect;
             if (pretend) {
-              clock.setTimeout(() => machine.send({ type: 'switch.removed', lines: [] }), 0);
+              clock.setTimeout(() => machine.send({ type: 'switch.removed', attempt, lines: [] }), 0);
               return;
             }
             enforcementPoint.remove(ruleId, (outcome) =>
               machine.send(
                 outcome.ok
-                  ? { type: 'switch.removed', lines: outcome.lines }
-                  : { type: 'switch.failed', reason: outcome.reason },
+                  ? { type: 'switch.removed', attempt, lines: outcome.lines }
+                  : { type: 'switch.failed', attempt, reason: outcome.reason },
               ),
             );
             return;
@@ -254,8 +292,20 @@ export class Enforcer {
 
   /** Signed by a member, readable, and still not to be obeyed: the issuer must hear why. */
   #refuse(instruction: Instruction, reason: EnforcementRefusal, detail = ''): void {
-    this.#options.tell({ type: 'instruction.refused', reason: reason + detail, signer: instruction.issuer });
+    this.#tellRefused(instruction, reason + detail);
+    const { epoch, term, order } = instruction.fence;
+    const answer = `${instruction.id} ${epoch} ${term} ${order} ${reason}`;
+    if (this.#answeredRefusals.has(answer)) return;
+    this.#answeredRefusals.add(answer);
+    const [oldest] = this.#answeredRefusals;
+    if (this.#answeredRefusals.size > answeredRefusalsMax && oldest !== undefined) {
+      this.#answeredRefusals.delete(oldest);
+    }
     this.#report(instruction, 'refused', reason + detail, []);
+  }
+
+  #tellRefused({ issuer }: Instruction, reason: string): void {
+    this.#options.tell({ type: 'instruction.refused', reason, signer: issuer });
   }
 
   #fence(authority: string): Fence | undefined {
@@ -266,13 +316,16 @@ export class Enforcer {
   }
 
   /** Persist the fence, then act. */
-  #persistFence(instruction: Instruction, also: readonly StorageChange[], then: () => void = () => undefined): void {
-    const { authority, fence } = instruction;
+  #persistFence(
+    { authority, fence }: Instruction,
+    also: readonly StorageChange[],
+    { onDurable, onFailure }: { readonly onDurable?: () => void; readonly onFailure?: (code: string) => void },
+  ): void {
     const value = pack([fence.epoch, fence.term]);
     this.#options.storage.write([{ key: fencePrefix + authority, value }, ...also], (error) => {
-      if (error === undefined) return then();
-      this.#known.delete(instruction.id);
-      this.#refuse(instruction, 'not-durable', ` (${error.code})`);
+      if (this.#closed) return;
+      if (error === undefined) onDurable?.();
+      else onFailure?.(error.code);
     });
   }
 

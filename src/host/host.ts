@@ -30,6 +30,9 @@ import { incidentName } from './incidents.ts';
 import { startMachine } from './machine.ts';
 import { Offices } from './offices.ts';
 
+/** Targets whose offences this host remembers for the ladder; the one that offended longest ago leaves first. */
+export const localOffencesMax = 10_000;
+
 export interface HostConfig {
   readonly id: string;
   /** Verified. Says who belongs to the realm, and where. */
@@ -125,6 +128,7 @@ export class Host {
     this.#enforcer = new Enforcer({
       host: id,
       realm: roster.realm,
+      epoch: roster.version,
       hierarchy: roster.hierarchy,
       signingKeyOf: (name) => roster.member(name)?.signingKey,
       shielded: this.#shielded,
@@ -267,7 +271,7 @@ export class Host {
         if (others.length === 0) return;
         // A hop further down only for what a member really signed: nobody can use this host to flood others.
         const opened = openInstruction(instruction, (name) => this.#config.roster.member(name)?.signingKey);
-        if (typeof opened === 'string') return;
+        if (typeof opened === 'string' || opened.expiresAtMs <= this.#ports.clock.wallMs()) return;
         for (const office of this.#offices.offices) {
           const { hierarchy } = this.#config.roster;
           const below = others.filter((host) => hierarchy.hasHost(host) && hierarchy.isBelow(host, office.subsystem));
@@ -350,7 +354,10 @@ export class Host {
       const id = instructionIdOf(this.id, incident, action, target);
       given.push(id);
       if (inForce.has(id)) continue;
+      this.#localOffences.delete(incident);
       this.#localOffences.set(incident, earlier + 1);
+      const [oldest] = this.#localOffences.keys();
+      if (this.#localOffences.size > localOffencesMax && oldest !== undefined) this.#localOffences.delete(oldest);
       this.#localOrder += 1;
       const issuedAtMs = this.#ports.clock.wallMs();
       const instruction: Instruction = {

@@ -6,15 +6,17 @@
 import type { Actor } from 'xstate';
 import { incidentMachine } from '../actors/incident.ts';
 import { decide, type ProtectedSet } from '../detection/decision.ts';
-import { instructionIdOf } from '../mesh/instruction-signing.ts';
+import { instructionIdOf, requestIdOf } from '../mesh/instruction-signing.ts';
 import type { Finding } from '../messages/finding.ts';
 import type { Instruction, Receipt, SignedInstruction } from '../messages/instruction.ts';
-import type { Proposal } from '../messages/mesh-message.ts';
+import { type Proposal, targetsPerMessageMax } from '../messages/mesh-message.ts';
 import { startMachine } from './machine.ts';
 import type { OfficeOptions } from './office.ts';
 
-/** Incidents kept at once; the one opened longest ago that is over leaves first. */
+/** Incidents kept at once; the one opened longest ago that is over leaves first, and while none is over no other opens. */
 export const incidentsMax = 10_000;
+/** Incidents whose answers are counted for the ladder; the one answered longest ago leaves first. */
+const answeredMax = 10_000;
 
 export interface IncidentsOptions extends OfficeOptions {
   readonly shielded: ProtectedSet;
@@ -22,11 +24,21 @@ export interface IncidentsOptions extends OfficeOptions {
   readonly nextHop: (host: string) => string | undefined;
 }
 
+/** Calls `send` with at most as many targets at once as fit a frame. */
+export function inPortions(targets: readonly string[], send: (portion: readonly string[]) => void): void {
+  for (let at = 0; at < targets.length; at += targetsPerMessageMax) send(targets.slice(at, at + targetsPerMessageMax));
+}
+
+interface Given {
+  readonly instruction: Instruction;
+  readonly signed: SignedInstruction;
+}
+
 interface Open {
   readonly machine: Actor<typeof incidentMachine>;
   readonly finding: Finding;
   readonly request: string;
-  readonly instructions: { readonly instruction: Instruction; readonly signed: SignedInstruction }[];
+  instructions: readonly Given[];
   over: boolean;
   /** Everybody answered, or nothing was to be done. */
   quiet: boolean;
@@ -40,10 +52,14 @@ export class Incidents {
   readonly #byInstruction = new Map<string, string>();
   /** How often each incident was answered, for the ladder when this nominee decides alone. */
   readonly #answered = new Map<string, number>();
+  #term: number;
   #order = 0;
+  #requests = 0;
+  #notOpened = 0;
 
   constructor(options: IncidentsOptions) {
     this.#options = options;
+    this.#term = options.term;
   }
 
   get settled(): boolean {
@@ -56,9 +72,18 @@ export class Incidents {
     const name = incidentName(this.#options.subsystem, finding);
     const present = this.#open.get(name);
     if (present !== undefined && !present.over) return;
-    this.#makeRoom();
-    const { clock, policy, remediationServer, heartbeatMs, subsystem, term, tell, self } = this.#options;
-    const request = `${self}/${term}/${this.#open.size}/${clock.wallMs()}`.slice(0, 64);
+    const { clock, policy, remediationServer, heartbeatMs, subsystem, tell } = this.#options;
+    if (present === undefined && !this.#makeRoom()) {
+      this.#notOpened += 1;
+      return tell({
+        type: 'loss.counted',
+        what: 'incidents',
+        count: this.#notOpened,
+        reason: `${incidentsMax} incidents are open in ${subsystem}`,
+      });
+    }
+    this.#requests += 1;
+    const request = requestIdOf(subsystem, this.#term, this.#requests);
     tell({ type: 'incident.opened', subsystem, incident: name, finding });
     const effects: (() => void)[] = [];
     let started = false;
@@ -106,6 +131,19 @@ export class Incidents {
     });
   }
 
+  /**
+   * Another claimed a term as high as this office's: whatever is in force is signed again under the new term, because the
+   * other's orders may have fenced the first ones out.
+   */
+  renew(term: number): void {
+    this.#term = term;
+    for (const [name, incident] of this.#open) {
+      if (incident.over || incident.instructions.length === 0) continue;
+      const proposed = incident.instructions.map(({ instruction }) => instruction);
+      this.#give(name, incident, proposed);
+    }
+  }
+
   close(): void {
     for (const { machine } of this.#open.values()) machine.stop();
   }
@@ -145,10 +183,9 @@ export class Incidents {
   }
 
   #issue(name: string, incident: Open, proposals: readonly Proposal[]): void {
-    const { realm, self, subsystem, epoch, term, clock, hierarchy, shielded, sign, tell } = this.#options;
-    const hosts = hierarchy.hostsBelow(subsystem);
-    const targets: string[] = [];
-    let endsInMs = 1;
+    const { subsystem, clock, self, shielded, tell } = this.#options;
+    const issuedAtMs = clock.wallMs();
+    const orders: Order[] = [];
     for (const { action, target, durationMs } of proposals) {
       // Whoever proposed it, the protected set is checked before signing.
       const touched = shielded.touchedBy(target);
@@ -156,28 +193,43 @@ export class Incidents {
         tell({ type: 'instruction.refused', reason: `protected (${touched})`, signer: self });
         continue;
       }
+      const id = instructionIdOf(subsystem, name, action, target);
+      orders.push({ id, action, target, issuedAtMs, expiresAtMs: issuedAtMs + durationMs });
+    }
+    const answered = (this.#answered.get(name) ?? 0) + (orders.length > 0 ? 1 : 0);
+    this.#answered.delete(name);
+    this.#answered.set(name, answered);
+    const [oldest] = this.#answered.keys();
+    if (this.#answered.size > answeredMax && oldest !== undefined) this.#answered.delete(oldest);
+    this.#give(name, incident, orders);
+  }
+
+  #give(name: string, incident: Open, orders: readonly Order[]): void {
+    const { realm, self, subsystem, epoch, clock, hierarchy, sign, tell } = this.#options;
+    const hosts = hierarchy.hostsBelow(subsystem);
+    const { heuristic, explain } = incident.finding;
+    let endsInMs = 1;
+    incident.quiet = false;
+    incident.instructions = orders.map(({ id, action, target, issuedAtMs, expiresAtMs }) => {
       this.#order += 1;
-      const issuedAtMs = clock.wallMs();
-      const { heuristic, explain } = incident.finding;
       const instruction: Instruction = {
-        id: instructionIdOf(subsystem, name, action, target),
+        id,
         realm,
         authority: subsystem,
         issuer: self,
-        fence: { epoch, term, order: this.#order },
+        fence: { epoch, term: this.#term, order: this.#order },
         action,
         target,
         reason: { incident: name, heuristic, explain },
         issuedAtMs,
-        expiresAtMs: issuedAtMs + durationMs,
+        expiresAtMs,
       };
-      incident.instructions.push({ instruction, signed: sign(instruction) });
-      this.#byInstruction.set(instruction.id, name);
-      for (const host of hosts) targets.push(pair(instruction.id, host));
-      endsInMs = Math.max(endsInMs, durationMs);
+      this.#byInstruction.set(id, name);
+      endsInMs = Math.max(endsInMs, expiresAtMs - clock.wallMs());
       tell({ type: 'instruction.issued', instruction, targets: hosts });
-    }
-    this.#answered.set(name, (this.#answered.get(name) ?? 0) + 1);
+      return { instruction, signed: sign(instruction) };
+    });
+    const targets = orders.flatMap(({ id }) => hosts.map((host) => pair(id, host)));
     incident.machine.send({ type: 'issued', targets, endsInMs });
   }
 
@@ -193,20 +245,26 @@ export class Incidents {
         below.push(host);
         byHop.set(hop, below);
       }
-      for (const [hop, targets] of byHop) send(hop, [{ kind: 'instruct', instruction: signed, targets }]);
+      for (const [hop, below] of byHop) {
+        inPortions(below, (targets) => send(hop, [{ kind: 'instruct', instruction: signed, targets }]));
+      }
     }
   }
 
-  #makeRoom(): void {
-    if (this.#open.size < incidentsMax) return;
+  /** False: every one that is kept is still open. */
+  #makeRoom(): boolean {
+    if (this.#open.size < incidentsMax) return true;
     for (const [name, incident] of this.#open) {
       if (!incident.over) continue;
       this.#open.delete(name);
       for (const { instruction } of incident.instructions) this.#byInstruction.delete(instruction.id);
-      return;
+      return true;
     }
+    return false;
   }
 }
+
+type Order = Pick<Instruction, 'id' | 'action' | 'target' | 'issuedAtMs' | 'expiresAtMs'>;
 
 /** The same threat has the same name, whoever is nominee. */
 export const incidentName = (authority: string, finding: Pick<Finding, 'heuristic' | 'key'>): string =>

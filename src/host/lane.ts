@@ -9,8 +9,8 @@ import { deliveryMachine } from '../actors/delivery.ts';
 import { itemKeyOf } from '../mesh/outbox.ts';
 import type { Evidence } from '../messages/evidence.ts';
 import type { ItemId } from '../messages/finding.ts';
-import type { Item, MeshMessage } from '../messages/mesh-message.ts';
-import { originsMax } from '../messages/wire-values.ts';
+import { type Item, itemBytes, itemBytesMax, type MeshMessage } from '../messages/mesh-message.ts';
+import { evidenceBytesMost } from '../messages/wire-values.ts';
 import type { Clock } from '../ports/clock.ts';
 import { startMachine } from './machine.ts';
 
@@ -18,9 +18,14 @@ import { startMachine } from './machine.ts';
 export const laneEvidenceMax = 50_000;
 /** Items that wait; above that, items of others are not taken (their origins keep them and send again). */
 export const laneItemsMax = 50_000;
-/** Pieces of evidence or items per message, and messages under way at once. */
-const perMessage = 64;
-const messagesInFlightMax = 16;
+/** Pieces of evidence or items per message, and the bytes of all of them: a message has to fit a frame. */
+const perMessageMax = 64;
+const messageBytesMax = itemBytesMax;
+/** Unacknowledged messages of evidence, and unacknowledged items, under way at once. */
+const batchesInFlightMax = 16;
+const itemsInFlightMax = perMessageMax * 16;
+/** Origins of one piece of evidence on the way; what has more goes as several pieces. */
+const originsPerPieceMax = 64;
 
 interface HeldEvidence {
   readonly evidence: Evidence;
@@ -38,9 +43,11 @@ export interface LaneOptions {
 export class Lane {
   readonly #options: LaneOptions;
   readonly #delivery: Actor<typeof deliveryMachine>;
-  readonly #items = new Map<string, { readonly item: Item; sent: boolean }>();
+  readonly #items = new Map<string, { readonly item: Item; readonly bytes: number }>();
+  /** Names of items that are not under way, oldest first: what a transmission without `again` looks at. */
+  #unsentItems = new Set<string>();
   readonly #evidence = new Map<string, HeldEvidence>();
-  /** Names of evidence that changed since it was last sent: what a transmission without `again` looks at. */
+  /** The same for evidence that changed since it was last sent. */
   readonly #unsent = new Set<string>();
   /** Names by batch, until it is acknowledged. */
   readonly #batches = new Map<number, string[]>();
@@ -73,9 +80,11 @@ export class Lane {
     if (this.#items.size + items.length > laneItemsMax) return false;
     for (const item of items) {
       const key = itemKeyOf(item.id);
-      if (!this.#items.has(key)) this.#items.set(key, { item, sent: false });
+      if (this.#items.has(key)) continue;
+      this.#items.set(key, { item, bytes: itemBytes(item) });
+      this.#unsentItems.add(key);
     }
-    this.#delivery.send({ type: 'work.added' });
+    if (this.#items.size > 0) this.#delivery.send({ type: 'work.added' });
     return true;
   }
 
@@ -106,6 +115,7 @@ export class Lane {
     this.#nominee = nominee;
     this.#forgetAcknowledgements();
     this.#delivery.send({ type: 'nominee.changed', nominee });
+    if (this.remaining > 0) this.#delivery.send({ type: 'work.added' });
   }
 
   /** The nominee may have restarted: it hears the whole again. */
@@ -113,22 +123,26 @@ export class Lane {
     if (peer !== this.#nominee) return;
     this.#forgetAcknowledgements();
     this.#delivery.send({ type: 'nominee.heard' });
+    if (this.remaining > 0) this.#delivery.send({ type: 'work.added' });
   }
 
   itemsHeld(ids: readonly ItemId[]): void {
     let known = false;
-    for (const id of ids) known = this.#items.delete(itemKeyOf(id)) || known;
+    for (const id of ids) {
+      const key = itemKeyOf(id);
+      known = this.#items.delete(key) || known;
+      this.#unsentItems.delete(key);
+    }
     if (known) this.#delivery.send({ type: 'work.acknowledged', remaining: this.remaining });
   }
 
   evidenceMerged(batch: number): void {
-    let known = false;
+    const known = this.#batches.has(batch);
     for (const name of this.#batches.get(batch) ?? []) {
       const held = this.#evidence.get(name);
       if (held?.batch !== batch) continue;
       held.batch = 0;
       this.#unacknowledgedEvidence -= 1;
-      known = true;
     }
     this.#batches.delete(batch);
     if (known) this.#delivery.send({ type: 'work.acknowledged', remaining: this.remaining });
@@ -145,62 +159,79 @@ export class Lane {
       this.#unsent.add(name);
     }
     this.#unacknowledgedEvidence = this.#evidence.size;
-    for (const entry of this.#items.values()) entry.sent = false;
-    if (this.remaining > 0) this.#delivery.send({ type: 'work.added' });
+    this.#unsentItems = new Set(this.#items.keys());
   }
 
   #transmit(to: string, again: boolean): void {
-    const { subsystem, send } = this.#options;
+    if (again) {
+      this.#unsentItems = new Set(this.#items.keys());
+      for (const names of this.#batches.values()) for (const name of names) this.#unsent.add(name);
+      this.#batches.clear();
+    }
     const messages: MeshMessage[] = [];
+    this.#takeItems(messages);
+    this.#takeEvidence(messages);
+    if (messages.length > 0) this.#options.send(to, messages);
+  }
+
+  #takeItems(messages: MeshMessage[]): void {
+    const { subsystem } = this.#options;
     let items: Item[] = [];
-    for (const entry of this.#items.values()) {
-      if (messages.length >= messagesInFlightMax) break;
-      if (entry.sent && !again) continue;
-      entry.sent = true;
-      items.push(entry.item);
-      if (items.length === perMessage) {
+    let bytes = 0;
+    let room = itemsInFlightMax - (this.#items.size - this.#unsentItems.size);
+    for (const key of this.#unsentItems) {
+      if (room <= 0) break;
+      const entry = this.#items.get(key);
+      this.#unsentItems.delete(key);
+      if (entry === undefined) continue;
+      if (items.length === perMessageMax || (items.length > 0 && bytes + entry.bytes > messageBytesMax)) {
         messages.push({ kind: 'items', subsystem, items });
         items = [];
+        bytes = 0;
       }
+      items.push(entry.item);
+      bytes += entry.bytes;
+      room -= 1;
     }
     if (items.length > 0) messages.push({ kind: 'items', subsystem, items });
-    if (again) for (const names of this.#batches.values()) for (const name of names) this.#unsent.add(name);
-    if (again) this.#batches.clear();
-    let evidence: Evidence[] = [];
-    let names: string[] = [];
-    for (const name of this.#unsent) {
-      if (messages.length >= messagesInFlightMax) break;
-      this.#unsent.delete(name);
-      const held = this.#evidence.get(name);
-      if (held === undefined || held.batch === 0) continue;
-      if (evidence.length === 0) this.#batch += 1;
-      held.batch = this.#batch;
-      evidence.push(held.evidence);
-      names.push(name);
-      if (evidence.length === perMessage) {
-        this.#batches.set(this.#batch, names);
-        messages.push({ kind: 'evidence', subsystem, batch: this.#batch, evidence });
-        evidence = [];
-        names = [];
+  }
+
+  #takeEvidence(messages: MeshMessage[]): void {
+    const { subsystem } = this.#options;
+    while (this.#unsent.size > 0 && this.#batches.size < batchesInFlightMax) {
+      const evidence: Evidence[] = [];
+      const names: string[] = [];
+      const batch = this.#batch + 1;
+      let bytes = 0;
+      for (const name of this.#unsent) {
+        const held = this.#evidence.get(name);
+        if (held !== undefined && held.batch !== 0) {
+          const more = evidenceBytesMost(held.evidence);
+          if (evidence.length === perMessageMax || (evidence.length > 0 && bytes + more > messageBytesMax)) break;
+          bytes += more;
+          held.batch = batch;
+          evidence.push(held.evidence);
+          names.push(name);
+        }
+        this.#unsent.delete(name);
       }
+      if (evidence.length === 0) return;
+      this.#batch = batch;
+      this.#batches.set(batch, names);
+      messages.push({ kind: 'evidence', subsystem, batch, evidence });
     }
-    if (evidence.length > 0) {
-      this.#batches.set(this.#batch, names);
-      messages.push({ kind: 'evidence', subsystem, batch: this.#batch, evidence });
-    }
-    if (messages.length > 0) send(to, messages);
   }
 }
 
 /** Evidence of very many origins goes as several pieces, each of some origins: their join is the whole again. */
 function* withinOrigins(piece: Evidence): Generator<readonly [part: Evidence, name: string]> {
   const name = `${piece.heuristic}|${piece.key}|${piece.paneStartMs}`;
-  if (piece.counts.size <= originsMax) {
+  if (piece.counts.size <= originsPerPieceMax) {
     yield [piece, name];
     return;
   }
   const origins = [...piece.counts];
-  for (let at = 0; at < origins.length; at += originsMax) {
-    yield [{ ...piece, counts: new Map(origins.slice(at, at + originsMax)) }, `${name}#${at}`];
+  for (let at = 0; at < origins.length; at += originsPerPieceMax) {
+    yield [{ ...piece, counts: new Map(origins.slice(at, at + originsPerPieceMax)) }, `${name}#${at}`];
   }
 }

@@ -12,15 +12,17 @@ import { itemKeyOf } from '../mesh/outbox.ts';
 import type { Evidence } from '../messages/evidence.ts';
 import type { Assessment, Finding, ItemId } from '../messages/finding.ts';
 import type { Instruction, SignedInstruction } from '../messages/instruction.ts';
-import type { Item, MeshMessage, Proposal } from '../messages/mesh-message.ts';
+import { type Item, itemBytes, itemBytesMax, type MeshMessage, type Proposal } from '../messages/mesh-message.ts';
 import type { Policy } from '../messages/policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { HostListener } from './events.ts';
-import { Incidents } from './incidents.ts';
+import { Incidents, inPortions } from './incidents.ts';
 import type { Lane } from './lane.ts';
 
 /** Items of members that wait for the level above; above that, more are not taken (their origins keep them). */
 export const relayedItemsMax = 50_000;
+/** Items remembered as looked at, so that one that is sent again opens no incident again; the newest stay. */
+const observedMax = 50_000;
 
 export interface OfficeOptions {
   readonly self: string;
@@ -46,7 +48,7 @@ export interface OfficeOptions {
 
 export class Office {
   readonly subsystem: string;
-  readonly term: number;
+  #term: number;
   readonly #options: OfficeOptions;
   readonly #correlation: Correlation;
   readonly #incidents: Incidents;
@@ -56,12 +58,13 @@ export class Office {
   readonly #nominees = new Map<string, { readonly host: string; readonly term: number }>();
   /** Members that sent something since they were last silent. */
   readonly #reporters = new Set<string>();
+  readonly #observed = new Set<string>();
   #refused = 0;
 
   constructor(options: OfficeOptions) {
     const { subsystem, term, policy } = options;
     this.subsystem = subsystem;
-    this.term = term;
+    this.#term = term;
     this.#options = options;
     this.#correlation = new Correlation({ subsystem, heuristics: policy.heuristics });
     this.#incidents = new Incidents({
@@ -69,6 +72,16 @@ export class Office {
       shielded: new ProtectedSet(policy.protected),
       nextHop: (host) => this.#nextHop(host),
     });
+  }
+
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Goes on under a higher term. */
+  renew(term: number): void {
+    this.#term = term;
+    this.#incidents.renew(term);
   }
 
   /** Nothing is under way: every item went up, every incident has its answers. */
@@ -84,6 +97,8 @@ export class Office {
   onEvidence(from: string, batch: number, evidence: readonly Evidence[]): void {
     const { send, subsystem, tell, up } = this.#options;
     for (const piece of evidence) {
+      // Of nobody: whoever sends it wants to be counted without being named.
+      if (piece.counts.size === 0) return this.#refuse();
       for (const origin of piece.counts.keys()) if (!this.#speaksFor(from, origin)) return this.#refuse();
     }
     this.#reporters.add(from);
@@ -96,7 +111,9 @@ export class Office {
   }
 
   onItems(from: string, items: readonly Item[]): void {
-    if (items.some((item) => !this.#speaksFor(from, item.id.origin))) return this.#refuse();
+    for (const item of items) {
+      if (!this.#speaksFor(from, item.id.origin) || itemBytes(item) > itemBytesMax) return this.#refuse();
+    }
     this.#reporters.add(from);
     for (const item of items) this.#observe(item);
     const { ledger, up, send, subsystem, tell } = this.#options;
@@ -178,9 +195,13 @@ export class Office {
     for (const target of targets) {
       const hop = this.#nextHop(target);
       if (hop === undefined || hop === this.#options.self) continue;
-      byHop.set(hop, [...(byHop.get(hop) ?? []), target]);
+      const below = byHop.get(hop) ?? [];
+      below.push(target);
+      byHop.set(hop, below);
     }
-    for (const [hop, below] of byHop) this.#options.send(hop, [{ kind: 'instruct', instruction, targets: below }]);
+    for (const [hop, below] of byHop) {
+      inPortions(below, (portion) => this.#options.send(hop, [{ kind: 'instruct', instruction, targets: portion }]));
+    }
   }
 
   close(): void {
@@ -202,6 +223,11 @@ export class Office {
   }
 
   #observe({ id, body }: Item): void {
+    const key = itemKeyOf(id);
+    if (this.#observed.has(key)) return;
+    this.#observed.add(key);
+    const [oldest] = this.#observed;
+    if (this.#observed.size > observedMax && oldest !== undefined) this.#observed.delete(oldest);
     if (body.kind === 'receipt') {
       if (body.receipt.host === id.origin) this.#incidents.onReceipt(body.receipt);
       return;

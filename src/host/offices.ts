@@ -10,6 +10,7 @@ import { candidacyMachine } from '../actors/candidacy.ts';
 import type { Hierarchy } from '../mesh/hierarchy.ts';
 import type { Ledger } from '../mesh/ledger.ts';
 import { pack, unpack } from '../messages/packed.ts';
+import { termMax } from '../nomination/rank-order.ts';
 import type { Storage } from '../ports/storage.ts';
 import { Lane } from './lane.ts';
 import { startMachine } from './machine.ts';
@@ -101,7 +102,7 @@ export class Offices {
   /** A peer says of which subsystems it is nominee. Claims that the roster does not allow are passed over. */
   onOffices(peer: string, offices: readonly (readonly [subsystem: string, term: number])[]): void {
     for (const [subsystem, term] of offices) {
-      if (!this.#hierarchy.hasSubsystem(subsystem)) continue;
+      if (!this.#hierarchy.hasSubsystem(subsystem) || term > termMax) continue;
       if (!this.#hierarchy.electorate(subsystem).includes(peer)) continue;
       this.#termsSeen.set(subsystem, Math.max(term, this.#termsSeen.get(subsystem) ?? 0));
       const parent = this.#hierarchy.parent(subsystem);
@@ -109,8 +110,7 @@ export class Offices {
       const mine = this.#open.get(subsystem);
       // A member of worse rank held the office while this host was away: its orders must not fence ours out.
       if (mine !== undefined && peer !== this.#options.self && term >= mine.term) {
-        this.#aggregators.get(subsystem)?.send({ type: 'office.lost' });
-        this.#aggregators.get(subsystem)?.send({ type: 'office.won', term: this.#nextTerm(subsystem) });
+        this.#aggregators.get(subsystem)?.send({ type: 'office.outbid', term: this.#nextTerm(subsystem) });
       }
     }
   }
@@ -135,6 +135,9 @@ export class Offices {
             return this.#storeTerm(subsystem, effect.term);
           case 'office.opened':
             return this.#openOffice(subsystem, effect.term);
+          case 'office.renewed':
+            this.#open.get(subsystem)?.renew(effect.term);
+            return this.onOffices(self, [[subsystem, effect.term]]);
           case 'office.closed':
             return this.#closeOffice(subsystem, effect.term);
         }
@@ -187,8 +190,13 @@ export class Offices {
   #storeTerm(subsystem: string, term: number): void {
     const { storage, tell } = this.#options;
     storage.write([{ key: termKey(subsystem), value: pack(term) }], (error) => {
-      if (error === undefined) return this.#aggregators.get(subsystem)?.send({ type: 'term.stored' });
+      if (error === undefined) return this.#aggregators.get(subsystem)?.send({ type: 'term.stored', term });
       tell({ type: 'loss.counted', what: `term of ${subsystem}`, count: 1, reason: error.message });
+      // Without it the subsystem would have no nominee; for a term that is past the answer changes nothing.
+      const { clock, heartbeatMs } = this.#options;
+      clock.setTimeout(() => {
+        if (this.#aggregators.get(subsystem)?.getSnapshot().context.term === term) this.#storeTerm(subsystem, term);
+      }, heartbeatMs);
     });
   }
 

@@ -6,6 +6,9 @@
  * @module
  */
 
+/** No honest term comes near: terms rise by one from the seconds of wall time. Above it nothing could be counted on. */
+export const termMax = 2 ** 52;
+
 /** What one host knows about one subsystem. */
 export interface RankOrder {
   readonly self: string;
@@ -23,10 +26,18 @@ export const initialRankOrder = (self: string, electorate: readonly string[]): R
   heard: new Map(),
 });
 
-/** Takes one fact in. Facts about strangers change nothing. */
+/**
+ * Takes one fact in. Facts about strangers, and about members of worse rank than `self`, change nothing: a nominee hears
+ * thousands of those, and keeps none.
+ */
 export function learn(order: RankOrder, fact: RankOrderFact): RankOrder {
-  if (fact.peer === order.self || !order.electorate.includes(fact.peer)) return order;
-  return { ...order, heard: new Map(order.heard).set(fact.peer, fact.type === 'peer.heard') };
+  const heard = fact.type === 'peer.heard';
+  if (order.heard.get(fact.peer) === heard) return order;
+  for (const member of order.electorate) {
+    if (member === order.self) return order;
+    if (member === fact.peer) return { ...order, heard: new Map(order.heard).set(fact.peer, heard) };
+  }
+  return order;
 }
 
 /** The nominee, or undefined while a member of better rank is not known yet, or where everybody is silent. */
