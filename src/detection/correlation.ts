@@ -10,7 +10,6 @@
 import type { Evidence } from '../messages/evidence.ts';
 import type { Assessment } from '../messages/finding.ts';
 import type { HeuristicsPolicy } from '../messages/policy.ts';
-import { distinctCount } from './distinct.ts';
 import { canonicalEvidence, isSoundEvidence, mergeDistinct, mergeEvidence, mergeSamples } from './evidence.ts';
 import type { Heuristic, WindowEvidence, WindowShape } from './heuristic.ts';
 import { heuristicOf } from './heuristics/index.ts';
@@ -190,7 +189,7 @@ export class Correlation {
     const held = entry.panes.get(number);
     if (held === undefined) {
       const evidence = canonicalEvidence(taken);
-      entry.panes.set(number, { evidence, size: paneSize(evidence), isReported: false });
+      entry.panes.set(number, { evidence, size: entry.heuristic.bound(evidence), isReported: false });
       if (entry.panes.size > panesMax) {
         const oldest = Math.min(...entry.panes.keys());
         entry.panes.delete(oldest);
@@ -204,7 +203,7 @@ export class Correlation {
         return false;
       }
       held.evidence = evidence;
-      held.size = paneSize(evidence);
+      held.size = entry.heuristic.bound(evidence);
       held.isReported = false;
     }
     this.#unreported.add(entry);
@@ -251,7 +250,7 @@ export class Correlation {
     const { level, assessment } = found;
     const { holdMs } = entry.shape;
     const atMs = assessment.lastMs;
-    const episode = entry.episodes.find((known) => atMs >= known.fromMs && atMs < known.untilMs);
+    const episode = episodeAt(entry, atMs);
     if (episode !== undefined) {
       if (level < 2 * episode.level) return;
       episode.level = level;
@@ -273,10 +272,11 @@ export class Correlation {
     const start = isWithin ? end - panes : end - panes + 1;
     let bound = 0;
     for (let number = start; number <= end; number++) bound += entry.panes.get(number)?.size ?? 0;
-    if (bound < entry.enough) return undefined;
+    // Most windows that reach the threshold were told of before, and wait until they double.
+    const episode = episodeAt(entry, last.evidence.lastMs);
+    if (bound < (episode === undefined ? entry.enough : 2 * episode.level)) return undefined;
 
     let firstMs = last.evidence.firstMs;
-    let lastMs = last.evidence.lastMs;
     let distinct = last.evidence.distinct;
     let samples = last.evidence.samples;
     const counts = new Map<string, number[]>();
@@ -284,7 +284,6 @@ export class Correlation {
       const evidence = entry.panes.get(number)?.evidence;
       if (evidence === undefined) continue;
       firstMs = Math.min(firstMs, evidence.firstMs);
-      lastMs = Math.max(lastMs, evidence.lastMs);
       if (number !== end) {
         distinct = mergeDistinct(distinct, evidence.distinct);
         samples = mergeSamples(samples, evidence.samples);
@@ -299,7 +298,7 @@ export class Correlation {
       heuristic: entry.heuristic.id,
       key: last.evidence.key.split('|'),
       firstMs,
-      lastMs,
+      lastMs: last.evidence.lastMs,
       counts: new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
       distinct,
       samples,
@@ -307,15 +306,11 @@ export class Correlation {
   }
 }
 
-/** Nothing in a pane counts for more than its largest distinct set or its total of any counter. */
-function paneSize(evidence: Evidence): number {
-  let size = 0;
-  for (const set of evidence.distinct) size = Math.max(size, distinctCount(set));
-  const positions = evidence.counts.values().next().value?.length ?? 0;
-  for (let position = 0; position < positions; position++) {
-    let total = 0;
-    for (const counts of evidence.counts.values()) total += counts[position] ?? 0;
-    size = Math.max(size, total);
+function episodeAt(entry: Entry, timeMs: number): Episode | undefined {
+  const { episodes } = entry;
+  for (let i = 0; i < episodes.length; i++) {
+    const episode = episodes[i]!;
+    if (timeMs >= episode.fromMs && timeMs < episode.untilMs) return episode;
   }
-  return size;
+  return undefined;
 }

@@ -54,25 +54,41 @@ function unionExact(a: Distinct & { kind: 'exact' }, b: Distinct & { kind: 'exac
   const left = a.hashes;
   const right = b.hashes;
   if (right.length === 0 || left === right) return a;
-  const merged = new Uint8Array(left.length + right.length);
+  // Counted first: mostly there is nothing new, and a buffer is dear.
+  const length = unionLength(left, right);
+  if (length === left.length) return a;
+  if (length > distinctExactMax * distinctHashBytes) {
+    const registers = new Uint8Array(sketchRegisters);
+    mergeInto(registers, a);
+    mergeInto(registers, b);
+    return { kind: 'sketch', registers };
+  }
+  const hashes = new Uint8Array(length);
   let i = 0;
   let j = 0;
-  let length = 0;
-  while (i < left.length || j < right.length) {
+  for (let at = 0; at < length; at += distinctHashBytes) {
     const order = i >= left.length ? 1 : j >= right.length ? -1 : compareHashes(left, i, right, j);
     const from = order <= 0 ? left : right;
-    const at = order <= 0 ? i : j;
-    for (let k = 0; k < distinctHashBytes; k++) merged[length + k] = from[at + k]!;
-    length += distinctHashBytes;
+    const place = order <= 0 ? i : j;
+    for (let k = 0; k < distinctHashBytes; k++) hashes[at + k] = from[place + k]!;
     if (order <= 0) i += distinctHashBytes;
     if (order >= 0) j += distinctHashBytes;
   }
-  if (length === left.length) return a;
-  const hashes = merged.subarray(0, length);
-  if (length <= distinctExactMax * distinctHashBytes) return { kind: 'exact', hashes: hashes.slice() };
-  const registers = new Uint8Array(sketchRegisters);
-  mergeInto(registers, { kind: 'exact', hashes });
-  return { kind: 'sketch', registers };
+  return { kind: 'exact', hashes };
+}
+
+/** Bytes of the union of two sorted sets. */
+function unionLength(left: Uint8Array, right: Uint8Array): number {
+  let i = 0;
+  let j = 0;
+  let shared = 0;
+  while (i < left.length && j < right.length) {
+    const order = compareHashes(left, i, right, j);
+    if (order === 0) shared += distinctHashBytes;
+    if (order <= 0) i += distinctHashBytes;
+    if (order >= 0) j += distinctHashBytes;
+  }
+  return left.length + right.length - shared;
 }
 
 function mergeInto(registers: Uint8Array, set: Distinct): boolean {

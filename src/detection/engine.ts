@@ -6,8 +6,8 @@
  */
 import type { Evidence } from '../messages/evidence.ts';
 import type { Assessment } from '../messages/finding.ts';
+import type { PathCounters } from '../messages/path-counters.ts';
 import type { HeuristicsPolicy, Watch } from '../messages/policy.ts';
-import type { PathCounters } from '../ports/packet-path.ts';
 import { formatAddress } from './address.ts';
 import { Correlation } from './correlation.ts';
 import { decode, decodeReasons } from './decode.ts';
@@ -234,8 +234,9 @@ export class PacketEngine {
     byPort[4] = attempt.destinationPort;
     this.#addressScan?.failed(byPort, addresses, 4, attempt, nowMs);
     this.#port[0] = attempt.destinationPort;
-    this.#portScanKey.set(addresses);
-    this.#portScan?.failed(this.#portScanKey, this.#port, 0, attempt, nowMs);
+    const byDestination = this.#portScanKey;
+    for (let i = 0; i < 8; i++) byDestination[i] = addresses[i]!;
+    this.#portScan?.failed(byDestination, this.#port, 0, attempt, nowMs);
   }
 
   #skipNotIp(network: number): void {

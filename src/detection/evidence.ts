@@ -93,14 +93,18 @@ type Counts = Evidence['counts'];
 export function mergeCounts(a: Counts, b: Counts): Counts {
   if (a === b) return a;
   let merged: Map<string, readonly number[]> | undefined;
+  let isOrdered = true;
   for (const [origin, counts] of b) {
     const held = a.get(origin);
+    if (held === undefined) isOrdered = false;
     const joined = held === undefined ? counts : maxNumbers(held, counts);
     if (joined === held) continue;
     merged ??= new Map(a);
     merged.set(origin, joined);
   }
-  return merged === undefined ? a : sortedCounts(merged);
+  if (merged === undefined) return a;
+  // Replacing a value leaves the order of a map as it was.
+  return isOrdered ? merged : sortedCounts(merged);
 }
 
 /** Position by position the union. */

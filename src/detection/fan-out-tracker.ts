@@ -19,8 +19,8 @@ import { WordTable } from './word-table.ts';
 const listedMax = 8;
 const nodesMin = 64;
 const noNode = 0;
-/** A key that changed is reported at least this often within a pane's length, whatever its step. */
-const reportsPerPane = 6;
+/** A key that changed is reported at least this often within a pane's length, whatever its step; once it fired, once. */
+const reportsPerPane = 4;
 /** Reports of one key grow by at least this factor up to its threshold, and double beyond. */
 const stepFactor = 1.25;
 
@@ -150,7 +150,7 @@ export class FanOutTracker {
 
   /** Hands over what is at its reporting step, or has waited long enough, as whole values. */
   takeEvidence(nowMs: number, everything: boolean, into: Evidence[]): void {
-    const waitMs = this.#options.shape.paneMs / reportsPerPane;
+    const { shape, threshold } = this.#options;
     for (const value of this.#left) into.push(value);
     this.#left = [];
     for (const promoted of this.#due) if (promoted.isDue) this.#report(promoted, nowMs, into);
@@ -158,6 +158,7 @@ export class FanOutTracker {
     const waiting: Promoted[] = [];
     for (const promoted of this.#waiting) {
       if (!promoted.isWaiting) continue;
+      const waitMs = promoted.reported < threshold ? shape.paneMs / reportsPerPane : shape.paneMs;
       if (everything || (nowMs - promoted.lastReportMs) >>> 0 >= waitMs) this.#report(promoted, nowMs, into);
       else waiting.push(promoted);
     }

@@ -307,21 +307,30 @@ export class FlowTable {
 /** Writes the key in canonical order. Returns whether the packet came from the higher party. */
 function fillKey(key: Uint32Array, packet: Packet): boolean {
   const addresses = packet.addresses;
+  const isIpv6 = packet.network === networkKind.ipv6;
   let order = 0;
-  for (let i = 0; i < 4 && order === 0; i++) {
+  // Of IPv4 addresses only the last words differ.
+  for (let i = isIpv6 ? 0 : 3; i < 4 && order === 0; i++) {
     const a = addresses[i]!;
     const b = addresses[i + 4]!;
     order = a < b ? -1 : a > b ? 1 : 0;
   }
   if (order === 0) order = packet.sourcePort - packet.destinationPort;
   const isHigher = order > 0;
-  const turn = isHigher ? 4 : 0;
-  for (let i = 0; i < 8; i++) key[i] = addresses[i ^ turn]!;
+  const lower = isHigher ? 4 : 0;
+  const higher = 4 - lower;
+  key[0] = addresses[lower]!;
+  key[1] = addresses[lower + 1]!;
+  key[2] = addresses[lower + 2]!;
+  key[3] = addresses[lower + 3]!;
+  key[4] = addresses[higher]!;
+  key[5] = addresses[higher + 1]!;
+  key[6] = addresses[higher + 2]!;
+  key[7] = addresses[higher + 3]!;
   key[8] = isHigher
     ? (packet.destinationPort << 16) | packet.sourcePort
     : (packet.sourcePort << 16) | packet.destinationPort;
   // The mapped form tells the two IP versions apart only as long as nobody sends IPv6 with mapped addresses.
-  const isIpv6 = packet.network === networkKind.ipv6 ? 1 << 20 : 0;
-  key[9] = isIpv6 | (packet.vlan << 8) | packet.protocol;
+  key[9] = (isIpv6 ? 1 << 20 : 0) | (packet.vlan << 8) | packet.protocol;
   return isHigher;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Distinct, Sample } from '../messages/evidence.ts';
+import type { Distinct, Evidence, Sample } from '../messages/evidence.ts';
 import type { Assessment } from '../messages/finding.ts';
 import type { HeuristicId, HeuristicsPolicy } from '../messages/policy.ts';
 
@@ -53,8 +53,10 @@ export interface Heuristic {
   readonly distinct: readonly string[];
   enabled(policy: HeuristicsPolicy): boolean;
   window(policy: HeuristicsPolicy): WindowShape;
-  /** What everything together cannot exceed, cheaply: below `enough`, `assess` need not be asked. */
+  /** The lowest level that `assess` can answer with. */
   enough(policy: HeuristicsPolicy): number;
+  /** What a pane adds to the level of a window at most. Cheap: asked once per merge, to spare `assess`. */
+  bound(evidence: Evidence): number;
   /** `undefined`: not enough. */
   assess(window: WindowEvidence, policy: HeuristicsPolicy): Judgement | undefined;
 }

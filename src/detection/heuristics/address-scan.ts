@@ -39,6 +39,7 @@ export const addressScan: Heuristic = {
   enabled: (policy) => policy['address-scan'].enabled,
   window: (policy) => scanWindow(policy['address-scan'].windowMs),
   enough: (policy) => policy['address-scan'].destinationsMin,
+  bound: (evidence) => distinctCount(evidence.distinct[0]!),
 
   assess(window: WindowEvidence, policy: HeuristicsPolicy): Judgement | undefined {
     const { destinationsMin, windowMs } = policy['address-scan'];

@@ -26,6 +26,7 @@ export const portScan: Heuristic = {
   enabled: (policy) => policy['port-scan'].enabled,
   window: (policy) => scanWindow(policy['port-scan'].windowMs),
   enough: (policy) => policy['port-scan'].portsMin,
+  bound: (evidence) => distinctCount(evidence.distinct[0]!),
 
   assess(window: WindowEvidence, policy: HeuristicsPolicy): Judgement | undefined {
     const { portsMin, windowMs } = policy['port-scan'];

@@ -65,6 +65,11 @@ export const synFlood: Heuristic = {
   enabled: (policy) => policy['syn-flood'].enabled,
   window: () => ({ paneMs: windowMs / panes, panes, windowMs, holdMs }),
   enough: (policy) => policy['syn-flood'].halfOpenMin,
+  bound: (evidence) => {
+    let connections = 0;
+    for (const counts of evidence.counts.values()) connections += counts[floodCounter.connections] ?? 0;
+    return connections;
+  },
 
   assess(window: WindowEvidence, policy: HeuristicsPolicy): Judgement | undefined {
     const { halfOpenMin, halfOpenRatioMin, synPerSecondMin } = policy['syn-flood'];
