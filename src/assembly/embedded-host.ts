@@ -12,8 +12,8 @@ import { SystemClock } from '../adapters/system/system-clock.ts';
 import { SystemRandom } from '../adapters/system/system-random.ts';
 import { parsePolicy } from '../config/index.ts';
 import { VedetteError } from '../errors.ts';
-import { Host } from '../host/host.ts';
 import type { HostListener } from '../host/events.ts';
+import { Host } from '../host/host.ts';
 import type { Policy } from '../messages/policy.ts';
 import { makeRealmIdentities } from './realm-identities.ts';
 

@@ -7,20 +7,9 @@
 import type { VedetteError } from '../errors.ts';
 import type { Evidence } from '../messages/evidence.ts';
 import type { Assessment } from '../messages/finding.ts';
+import type { PathCounters } from '../messages/path-counters.ts';
 
-/** Everything a packet path counted so far. All are totals since the start. */
-export interface PathCounters {
-  readonly packets: number;
-  readonly bytes: number;
-  /** Flows seen, live ones included. */
-  readonly flows: number;
-  /** Packets that could not be read to the end, by reason (`ipv4/truncated` …). */
-  readonly malformed: Readonly<Record<string, number>>;
-  /** What a bounded table let go, by table (`flow`, `address-scan` …). */
-  readonly evicted: Readonly<Record<string, number>>;
-  /** Packets that were read but not looked at, by reason (`arp`, `not-ip`, `not-watched` …). */
-  readonly skipped: Readonly<Record<string, number>>;
-}
+export type { PathCounters };
 
 export type PathEvent =
   /** Evidence at or above its reporting step. Always the whole value of each (heuristic, key, pane). */

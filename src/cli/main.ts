@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/**
+ * The `vedette` command.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { VedetteError } from '../errors.ts';
+import { assessCommand } from './assess.ts';
+import { checkCommand } from './check.ts';
+import { demoCommand } from './demo.ts';
+import { keygenCommand } from './keygen.ts';
+import { replayCommand } from './replay.ts';
+import { runCommand } from './run.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('vedette')
+  .description('Finds security anomalies across many servers at once.')
+  .version(version)
+  .showHelpAfterError('(add --help for what is allowed)')
+  .exitOverride((error) => {
+    // Usage faults are exit code 2 everywhere; help and version are none.
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  })
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ vedette demo                                     four servers find a scan that none of them sees
+  $ vedette assess capture.pcap                      what one server makes of a capture
+  $ vedette replay realm.yaml --capture host-1=a.pcap
+  $ vedette keygen realm.yaml && vedette run realm.yaml --host host-1`,
+  );
+for (const make of [demoCommand, assessCommand, replayCommand, checkCommand, keygenCommand, runCommand]) {
+  program.addCommand(make().copyInheritedSettings(program));
+}
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof VedetteError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,138 @@
+/**
+ * Events of a realm as lines: one JSON object per event for programs, one sentence for people.
+ *
+ * @module
+ */
+import type { HostEvent } from '../host/events.ts';
+import type { RemediationHostEvent } from '../host/remediation-host.ts';
+import type { Action, Instruction, Receipt, Target } from '../messages/instruction.ts';
+import type { Proposal } from '../messages/mesh-message.ts';
+
+export interface RealmEvent {
+  /** The host, or the remediation server, that told it. */
+  readonly host: string;
+  /** Wall time there, ms since the Unix epoch. */
+  readonly atMs: number;
+  readonly event: HostEvent | RemediationHostEvent | SettledEvent;
+}
+
+/** A process of its own says whether anything is still under way in it. */
+export interface SettledEvent {
+  readonly type: 'host.settled';
+  readonly settled: boolean;
+}
+
+/** `2026-01-01T12:00:00.000Z`; times that no calendar has are given as they are. */
+export function instantText(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
+}
+
+/** `12:00:00`, UTC. */
+export const timeOfDay = (ms: number): string => instantText(ms).slice(11, 19);
+
+export function durationText(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;
+  if (ms < 3_600_000) return `${Math.round(ms / 6_000) / 10} min`;
+  return ms < 86_400_000 ? `${Math.round(ms / 360_000) / 10} h` : `${Math.round(ms / 8_640_000) / 10} d`;
+}
+
+/** One line of JSON; `host`, `at` and `type` lead, the rest is the event as `src/host/events.ts` has it. */
+export function eventJson({ host, atMs, event }: RealmEvent): string {
+  return JSON.stringify({ host, at: instantText(atMs), ...event });
+}
+
+export function targetText({ source, destination, protocol, destinationPort, openingOnly }: Target): string {
+  const kind =
+    openingOnly === true ? 'connection attempts' : protocol === undefined ? 'packets' : `${protocol} packets`;
+  const from = source === undefined ? '' : ` from ${source}`;
+  const to = destination === undefined ? '' : ` to ${destination}`;
+  return `${kind}${from}${to}${destinationPort === undefined ? '' : ` port ${destinationPort}`}`;
+}
+
+export function actionText(action: Action, target: Target): string {
+  return action.kind === 'deny'
+    ? `drop all ${targetText(target)}`
+    : `let at most ${action.packetsPerSecondMax}/s through of ${targetText(target)}`;
+}
+
+export const proposalText = ({ action, target, durationMs }: Proposal): string =>
+  `${actionText(action, target)} for ${durationText(durationMs)}`;
+
+export const instructionText = ({ action, target, issuedAtMs, expiresAtMs }: Instruction): string =>
+  proposalText({ action, target, durationMs: expiresAtMs - issuedAtMs });
+
+/** What became of an instruction at one host. */
+export function receiptText({ state, reason, enforced, switchKind, expiresAtMs }: Receipt): string {
+  const why = reason === '' ? '' : `: ${reason}`;
+  if (state !== 'applied') return `${state}${why}`;
+  const how = enforced ? `enforced by ${switchKind}` : `${switchKind}: nothing was changed`;
+  return `applied (${how}), expires ${timeOfDay(expiresAtMs)}`;
+}
+
+/** One sentence, or undefined for what only programs want to know. */
+export function eventText(event: RealmEvent['event']): string | undefined {
+  switch (event.type) {
+    case 'transport.connected':
+      return 'connected to the mesh';
+    case 'transport.disconnected':
+      return `waiting for the mesh: ${event.reason}; everything is kept until it is back`;
+    case 'peer.heard':
+      return `hears ${event.peer}`;
+    case 'peer.silent':
+      return `does not hear ${event.peer} any more`;
+    case 'nominee.changed':
+      return event.nominee === undefined
+        ? `looks for the nominee of ${event.subsystem}`
+        : `nominee of ${event.subsystem} is ${event.nominee}`;
+    case 'office.opened':
+      return `is nominee of ${event.subsystem} from now (term ${event.term})`;
+    case 'office.closed':
+      return `is nominee of ${event.subsystem} no longer`;
+    case 'path.ended': {
+      const { packets, flows } = event.counters;
+      const cut = event.truncated ? '; the file is cut off inside a packet' : '';
+      return `read everything: ${packets.toLocaleString('en-US')} packets, ${flows.toLocaleString('en-US')} flows${cut}`;
+    }
+    case 'path.failed':
+      return `sees no packets any more: ${event.reason}`;
+    case 'finding.recorded':
+      return `found ${event.finding.heuristic} (${event.finding.severity}, ${event.finding.attack}): ${event.finding.explain}`;
+    case 'incident.opened':
+      return `opened incident ${event.incident}`;
+    case 'remediation.asked':
+      return `asked ${event.server} what to do about ${event.incident}`;
+    case 'remediation.answered':
+      return event.proposals.length === 0
+        ? `${event.server} answered: do nothing (${event.explain})`
+        : `${event.server} answered: ${event.proposals.map(proposalText).join('; ')} (${event.explain})`;
+    case 'incident.decided':
+      return `decided on ${event.incident} (${event.because}): ${event.explain}`;
+    case 'instruction.issued':
+      return `instructs ${event.targets.length} hosts: ${instructionText(event.instruction)}`;
+    case 'instruction.refused':
+      return `refused an instruction of ${event.signer}: ${event.reason}`;
+    case 'receipt.recorded':
+      return event.receipt.state === 'accepted'
+        ? undefined
+        : `instruction ${event.receipt.instruction}: ${receiptText(event.receipt)}`;
+    case 'incident.settled':
+      return `incident ${event.incident}: ${event.outcome}${event.explain === '' ? '' : ` (${event.explain})`}`;
+    case 'loss.counted':
+      return `LOST ${event.count} ${event.what}: ${event.reason}`;
+    case 'remediation.request':
+      return `${event.by} asks about ${event.incident}`;
+    case 'remediation.reply':
+      return event.proposals.length === 0
+        ? `told ${event.to} to do nothing (${event.explain})`
+        : `told ${event.to}: ${event.proposals.map(proposalText).join('; ')} (${event.explain})`;
+    case 'path.progressed':
+    case 'finding.held':
+    case 'evidence.merged':
+    case 'instruction.received':
+    case 'receipt.received':
+    case 'host.settled':
+      return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * `vedette run`: one server's process, until it is told to stop.
+ *
+ * @module
+ */
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import {
+  type Assembled,
+  assembleHost,
+  assembleRemediation,
+  openStorage,
+  transportMaker,
+} from '../assembly/assemble.ts';
+import { VedetteError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { type Roster, verifyRoster } from '../mesh/roster.ts';
+import { pack, unpack } from '../messages/packed.ts';
+import type { Storage } from '../ports/storage.ts';
+import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
+import { loadKeys } from './key-files.ts';
+import { readHierarchyFile } from './read-config.ts';
+import { eventJson, eventText, instantText, type RealmEvent } from './realm-event.ts';
+
+export interface RunOptions {
+  readonly host: string;
+  readonly capture?: string;
+  readonly json: boolean;
+}
+
+const settledLookMs = 100;
+const versionKey = 'roster/version';
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description("Start one server's process: an inspector, or the remediation server of the realm.")
+    .argument('<hierarchy.yaml>', 'the hierarchy file')
+    .requiredOption('--host <id>', 'which host of the file, or the id of its remediation server')
+    .option('--capture <file>', 'read this capture instead of the source in the file')
+    .option('--json', 'print every event as one JSON object per line', false)
+    .addHelpText(
+      'after',
+      `
+Runs until SIGINT or SIGTERM. A broker that is down is waited for, and what is read meanwhile is kept.
+
+Examples:
+  $ vedette keygen realm.yaml
+  $ vedette run realm.yaml --host host-1
+  $ vedette run realm.yaml --host remediation --json`,
+    )
+    .action(async (file: string, options: RunOptions) => {
+      const ending = new AbortController();
+      const stop = (): void => ending.abort();
+      process.once('SIGINT', stop).once('SIGTERM', stop);
+      process.exitCode = await runRun(file, options, processIo, ending.signal);
+    });
+}
+
+export function runRun(
+  file: string,
+  { host: id, capture, json }: RunOptions,
+  io: CommandIo,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  return exitCodeOf(io, async () => {
+    const { hierarchy, folder } = await readHierarchyFile(file);
+    const isRemediation = hierarchy.remediation?.id === id;
+    if (!isRemediation && !hierarchy.hosts.some((host) => host.id === id)) {
+      const known = hierarchy.hosts.slice(0, 8).map((host) => host.id);
+      throw new VedetteError('config/invalid', `there is no host '${id}' in ${file}; it has ${known.join(', ')}`);
+    }
+    if (hierarchy.transport.kind === 'in-process' && hierarchy.hosts.length > 1) {
+      throw new VedetteError(
+        'config/invalid',
+        `${file} has transport in-process, which joins no two processes; use kind nats, or \`vedette replay\` for all hosts in one process`,
+      );
+    }
+    const { keys, rosterEnvelope, authorityKey, warnings } = await loadKeys(resolve(folder, hierarchy.keys), id);
+    for (const warning of warnings) io.err(`warning: ${warning}`);
+    const storage = openStorage(hierarchy, folder, id);
+    const roster = await acceptRoster(storage, rosterEnvelope, authorityKey).catch(async (error: unknown) => {
+      await storage.close();
+      throw error;
+    });
+    const transport = transportMaker(hierarchy, folder)(id);
+    const base = { hierarchy, folder, roster, keys, transport, storage };
+    const tell = (event: RealmEvent['event']): void => {
+      const told: RealmEvent = { host: id, atMs: Date.now(), event };
+      if (json) return io.out(eventJson(told));
+      const text = eventText(event);
+      if (text !== undefined) io.out(`${instantText(told.atMs)} ${id}: ${text}`);
+    };
+    let running: Assembled<unknown>;
+    let host: Host | undefined;
+    if (isRemediation) {
+      const server = assembleRemediation(id, base);
+      server.member.on(tell);
+      server.member.start();
+      running = server;
+    } else {
+      const assembled = assembleHost(id, { ...base, ...(capture !== undefined && { capture: resolve(capture) }) });
+      host = assembled.member;
+      host.on(tell);
+      host.start();
+      running = assembled;
+    }
+    await untilAborted(signal, host, tell);
+    await running.close();
+    if (isRemediation) await storage.close();
+    return 0;
+  });
+}
+
+/** A roster older than the newest this host ever used is refused; the version is durable before the host starts. */
+async function acceptRoster(storage: Storage, envelope: Uint8Array, authorityKey: Uint8Array): Promise<Roster> {
+  const stored = unpack(storage.get(versionKey) ?? new Uint8Array(0));
+  const versionMin = typeof stored === 'number' ? stored : 0;
+  const roster = verifyRoster(envelope, { authorityKey, nowMs: Date.now(), versionMin });
+  await new Promise<void>((done, fail) => {
+    storage.write([{ key: versionKey, value: pack(roster.version) }], (error) => (error ? fail(error) : done()));
+  });
+  return roster;
+}
+
+/** Waits, and says each time whether anything is still under way. */
+function untilAborted(
+  signal: AbortSignal,
+  host: Host | undefined,
+  tell: (event: RealmEvent['event']) => void,
+): Promise<void> {
+  return new Promise((done) => {
+    let settled: boolean | undefined;
+    const timer = setInterval(() => {
+      if (host === undefined || host.settled === settled) return;
+      settled = host.settled;
+      tell({ type: 'host.settled', settled });
+    }, settledLookMs);
+    const end = (): void => {
+      clearInterval(timer);
+      done();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,306 @@
+/**
+ * The story of a replay, told in order after it is over: what was seen where, who was nominee, what was merged, why it was
+ * decided, what each server did, and when that ends.
+ *
+ * @module
+ */
+import type { Finding } from '../messages/finding.ts';
+import type { Instruction, Receipt } from '../messages/instruction.ts';
+import type { Proposal } from '../messages/mesh-message.ts';
+import type { PathCounters } from '../ports/packet-path.ts';
+import {
+  durationText,
+  instantText,
+  instructionText,
+  proposalText,
+  type RealmEvent,
+  receiptText,
+  timeOfDay,
+} from './realm-event.ts';
+
+/** Keys of evidence that are remembered with who merged them; more are only counted. */
+const keysMax = 10_000;
+/** Findings told in full; more are only counted. */
+const findingsMax = 1_000;
+
+interface Incident {
+  readonly nominee: string;
+  readonly subsystem: string;
+  readonly name: string;
+  readonly finding: Finding;
+  asked: string | undefined;
+  decision: string | undefined;
+  settled: string | undefined;
+  readonly instructions: Instruction[];
+}
+
+interface Sight {
+  counters: PathCounters | undefined;
+  truncated: boolean;
+  failed: string | undefined;
+}
+
+export class Story {
+  /** By host. */
+  readonly #sights = new Map<string, Sight>();
+  /** By subsystem. */
+  readonly #nominees = new Map<string, { readonly host: string; readonly term: number }>();
+  /** Newest of each (teller, heuristic, key), and how often it was told. */
+  readonly #findings = new Map<string, { finding: Finding; teller: string; times: number }>();
+  /** Senders, by subsystem and then by key. */
+  readonly #merged = new Map<string, Map<string, Set<string>>>();
+  readonly #incidents = new Map<string, Incident>();
+  readonly #local = new Map<string, Instruction>();
+  /** By instruction, then by host: the newest receipt that says something. */
+  readonly #receipts = new Map<string, Map<string, Receipt>>();
+  readonly #troubles: string[] = [];
+  readonly #subsystems: readonly string[];
+  #untold = 0;
+
+  /** @param subsystems - Parents before their children. */
+  constructor(subsystems: readonly string[]) {
+    this.#subsystems = subsystems;
+  }
+
+  /** How many findings there are, of hosts and of subsystems. */
+  get findings(): number {
+    return this.#findings.size + this.#untold;
+  }
+
+  /** Whether a packet source failed, or something was lost. */
+  get troubled(): boolean {
+    return this.#troubles.length > 0;
+  }
+
+  take({ host, event }: RealmEvent): void {
+    switch (event.type) {
+      case 'office.opened':
+        this.#nominees.set(event.subsystem, { host, term: event.term });
+        return;
+      case 'path.ended':
+        this.#sights.set(host, { counters: event.counters, truncated: event.truncated, failed: undefined });
+        return;
+      case 'path.failed':
+        this.#sights.set(host, { counters: undefined, truncated: false, failed: event.reason });
+        this.#troubles.push(`${host}: ${event.reason}`);
+        return;
+      case 'finding.recorded':
+        return this.#takeFinding(host, event.finding);
+      case 'evidence.merged':
+        return this.#takeMerged(event.subsystem, event.from, event.keys);
+      case 'incident.opened': {
+        const { subsystem, incident: name, finding } = event;
+        const open = {
+          nominee: host,
+          subsystem,
+          name,
+          finding,
+          asked: undefined,
+          decision: undefined,
+          settled: undefined,
+        };
+        this.#incidents.set(name, { ...open, instructions: [] });
+        return;
+      }
+      case 'remediation.asked':
+        return this.#amend(event.incident, (incident) => {
+          incident.asked = event.server;
+        });
+      case 'remediation.answered':
+        return this.#amend(event.incident, (incident) => {
+          incident.decision = `${event.server} answered: ${proposalsText(event.proposals)} (${event.explain})`;
+        });
+      case 'incident.decided':
+        return this.#amend(event.incident, (incident) => {
+          incident.decision = `decided alone (${event.because}): ${event.explain}`;
+        });
+      case 'incident.settled':
+        return this.#amend(event.incident, (incident) => {
+          incident.settled = event.outcome;
+        });
+      case 'instruction.issued':
+        return this.#amend(event.instruction.reason.incident, (incident) => {
+          incident.instructions.push(event.instruction);
+        });
+      case 'instruction.received':
+        if (event.instruction.authority === host) this.#local.set(event.instruction.id, event.instruction);
+        return;
+      case 'receipt.recorded':
+        return this.#takeReceipt(event.receipt);
+      case 'loss.counted':
+        this.#troubles.push(`${host} lost ${event.count} ${event.what}: ${event.reason}`);
+        return;
+      default:
+        return;
+    }
+  }
+
+  lines(): readonly string[] {
+    return [
+      ...this.#sightLines(),
+      ...this.#nomineeLines(),
+      ...this.#aloneLines(),
+      ...this.#incidentLines(),
+      ...this.#troubleLines(),
+    ];
+  }
+
+  #takeFinding(teller: string, finding: Finding): void {
+    const key = `${teller} ${finding.subsystem ?? ''} ${finding.heuristic} ${Object.values(finding.key).join('|')}`;
+    const known = this.#findings.get(key);
+    if (known !== undefined) {
+      known.finding = finding;
+      known.times += 1;
+    } else if (this.#findings.size < findingsMax) {
+      this.#findings.set(key, { finding, teller, times: 1 });
+    } else {
+      this.#untold += 1;
+    }
+  }
+
+  #takeMerged(subsystem: string, from: string, keys: readonly string[]): void {
+    const byKey = this.#merged.get(subsystem) ?? new Map<string, Set<string>>();
+    this.#merged.set(subsystem, byKey);
+    for (const key of keys) {
+      const senders = byKey.get(key);
+      if (senders !== undefined) senders.add(from);
+      else if (byKey.size < keysMax) byKey.set(key, new Set([from]));
+    }
+  }
+
+  #takeReceipt(receipt: Receipt): void {
+    if (receipt.state === 'accepted') return;
+    const byHost = this.#receipts.get(receipt.instruction) ?? new Map<string, Receipt>();
+    this.#receipts.set(receipt.instruction, byHost);
+    const known = byHost.get(receipt.host);
+    // A receipt that repeats an earlier answer has no lines of its own.
+    const lines = receipt.lines.length > 0 ? receipt.lines : (known?.lines ?? []);
+    byHost.set(receipt.host, { ...receipt, lines });
+  }
+
+  #amend(name: string, change: (incident: Incident) => void): void {
+    const incident = this.#incidents.get(name);
+    if (incident !== undefined) change(incident);
+  }
+
+  #sightLines(): string[] {
+    const lines = ['What was read (times are UTC)'];
+    for (const [host, { counters, truncated, failed }] of [...this.#sights].sort(byName)) {
+      if (counters === undefined) {
+        lines.push(`  ${host}: nothing: ${failed ?? ''}`);
+        continue;
+      }
+      const { packets, flows, malformed, evicted } = counters;
+      const parts = [`${number(packets)} packets`, `${number(flows)} flows`];
+      const bad = sum(malformed);
+      if (bad > 0) parts.push(`${number(bad)} malformed (${Object.keys(malformed).join(', ')})`);
+      if (sum(evicted) > 0) parts.push(`${number(sum(evicted))} table entries let go`);
+      if (truncated) parts.push('the file is cut off inside a packet; what came before was read');
+      lines.push(`  ${host}: ${parts.join(', ')}`);
+    }
+    return lines.length > 1 ? [...lines, ''] : [];
+  }
+
+  #nomineeLines(): string[] {
+    const lines = ['Who was nominee'];
+    for (const [subsystem, { host }] of [...this.#nominees].sort(byName)) lines.push(`  ${subsystem}: ${host}`);
+    return [...lines, ''];
+  }
+
+  #aloneLines(): string[] {
+    const alone = [...this.#findings.values()].filter(({ finding }) => finding.subsystem === undefined);
+    if (alone.length === 0) return [];
+    const lines = ['What one server saw whole'];
+    for (const told of alone) {
+      const { finding, teller } = told;
+      lines.push(...findingLines(teller, finding, told));
+      const given = finding.instructions.map((id) => this.#local.get(id)).filter((given) => given !== undefined);
+      if (given.length === 0) lines.push('    answer: none; reported upward');
+      for (const instruction of given) {
+        lines.push(`    answered by ${teller} itself, at once: ${instructionText(instruction)}`);
+        lines.push(...this.#receiptLines(instruction.id));
+      }
+    }
+    if (this.#untold > 0) lines.push(`  and ${this.#untold} more`);
+    return [...lines, ''];
+  }
+
+  #incidentLines(): string[] {
+    if (this.#incidents.size === 0) return [];
+    const lines = ['What only the realm could see'];
+    for (const incident of this.#incidents.values()) {
+      const { finding, nominee, subsystem, asked, decision, settled, instructions } = incident;
+      const key = `${finding.heuristic} ${Object.values(finding.key).join('|')}`;
+      const told = this.#findings.get(`${nominee} ${subsystem} ${key}`);
+      lines.push(...findingLines(`${nominee}, nominee of ${subsystem}`, finding, told));
+      lines.push(...this.#mergeLines(key));
+      if (asked !== undefined) lines.push(`    ${nominee} asked ${asked} what to do`);
+      if (decision !== undefined) lines.push(`    ${decision}`);
+      for (const instruction of instructions) {
+        const { issuer, fence, id, expiresAtMs } = instruction;
+        lines.push(`    instruction ${id}: ${instructionText(instruction)}`);
+        lines.push(
+          `      signed by ${issuer} for ${subsystem}, roster ${fence.epoch}, term ${fence.term}, order ${fence.order}; expires ${instantText(expiresAtMs)}`,
+        );
+        lines.push(...this.#receiptLines(id));
+      }
+      if (settled === 'reported') lines.push('    nothing was done');
+    }
+    return [...lines, ''];
+  }
+
+  /** Which nominee merged this key, from whom: lowest level first. */
+  #mergeLines(key: string): string[] {
+    const lines: string[] = [];
+    for (const subsystem of [...this.#subsystems].reverse()) {
+      const byKey = this.#merged.get(subsystem);
+      if (byKey?.has(key) !== true) continue;
+      const senders = [...(byKey.get(key) ?? [])].sort().join(', ');
+      lines.push(
+        `    merged at ${subsystem} (${this.#nominees.get(subsystem)?.host ?? '?'}): evidence from ${senders}`,
+      );
+    }
+    return lines;
+  }
+
+  #receiptLines(instruction: string): string[] {
+    const lines: string[] = [];
+    for (const [host, receipt] of [...(this.#receipts.get(instruction) ?? [])].sort(byName)) {
+      lines.push(`      ${host}: ${receiptText(receipt)}`);
+      for (const line of receipt.lines) lines.push(`        ${line}`);
+    }
+    return lines;
+  }
+
+  #troubleLines(): string[] {
+    if (this.#troubles.length === 0) return [];
+    return ['Troubles', ...this.#troubles.map((trouble) => `  ${trouble}`), ''];
+  }
+}
+
+/** `told`: the newest word on the same thing, and how often it was told. */
+function findingLines(
+  teller: string,
+  finding: Finding,
+  told: { readonly finding: Finding; readonly times: number } | undefined,
+): string[] {
+  const { heuristic, severity, attack, firstMs, lastMs, explain, confidence } = finding;
+  const span = `${instantText(firstMs).slice(0, 19).replace('T', ' ')} to ${timeOfDay(lastMs)}`;
+  const lines = [
+    `  ${heuristic} (${severity}, confidence ${confidence}, ${attack}) by ${teller}`,
+    `    ${span} (${durationText(lastMs - firstMs)}): ${explain}`,
+  ];
+  if (told !== undefined && told.times > 1) {
+    lines.push(`    it went on until ${timeOfDay(told.finding.lastMs)} and was told ${told.times} times`);
+  }
+  return lines;
+}
+
+const proposalsText = (proposals: readonly Proposal[]): string =>
+  proposals.length === 0 ? 'do nothing' : proposals.map(proposalText).join('; ');
+
+const number = (value: number): string => value.toLocaleString('en-US');
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0);
+const byName = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number =>
+  left < right ? -1 : left > right ? 1 : 0;
