@@ -60,8 +60,8 @@ function ipv6Words(text: string): Network['words'] | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
   const groups: number[][] = [];
-  for (const half of halves) {
-    const read = half === '' ? [] : ipv6Groups(half);
+  for (const [index, half] of halves.entries()) {
+    const read = half === '' ? [] : ipv6Groups(half, index === halves.length - 1);
     if (read === undefined) return undefined;
     groups.push(read);
   }
@@ -73,12 +73,13 @@ function ipv6Words(text: string): Network['words'] | undefined {
   return [word(0), word(2), word(4), word(6)];
 }
 
-function ipv6Groups(half: string): number[] | undefined {
+/** Dotted decimal may stand for the last two groups of the address (RFC 4291 section 2.2), so only in the last half. */
+function ipv6Groups(half: string, isLast: boolean): number[] | undefined {
   const groups: number[] = [];
   const parts = half.split(':');
   for (const [index, part] of parts.entries()) {
     if (part.includes('.')) {
-      const embedded = index === parts.length - 1 ? ipv4Words(part) : undefined;
+      const embedded = isLast && index === parts.length - 1 ? ipv4Words(part) : undefined;
       if (embedded === undefined) return undefined;
       groups.push(embedded[3] >>> 16, embedded[3] & 0xffff);
     } else {

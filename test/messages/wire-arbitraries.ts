@@ -1,0 +1,209 @@
+/**
+ * Arbitrary valid values of everything that crosses the wire.
+ *
+ * @module
+ */
+import fc from 'fast-check';
+import { type Distinct, type Evidence, samplesMax, sketchPrecision } from '../../src/messages/evidence.ts';
+import { type Finding, type ItemId, severities } from '../../src/messages/finding.ts';
+import {
+  type Action,
+  type Instruction,
+  type Receipt,
+  receiptStates,
+  type Target,
+} from '../../src/messages/instruction.ts';
+import type { Item, MeshMessage, Proposal } from '../../src/messages/mesh-message.ts';
+
+const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+export const idText = fc
+  .tuple(
+    fc.constantFrom(...letters),
+    fc.string({ unit: fc.constantFrom(...letters, '-'), maxLength: 61 }),
+    fc.constantFrom(...letters),
+    fc.boolean(),
+  )
+  .map(([first, middle, last, isLong]) => (isLong ? `${first}${middle}${last}` : first));
+/** Well-formed text of at most this many UTF-16 code units. */
+export const textUpTo = (lengthMax: number): fc.Arbitrary<string> =>
+  fc
+    .string({ unit: 'binary', maxLength: Math.min(lengthMax, 40) })
+    .map((text) => text.replace(/\p{Surrogate}/gu, '').slice(0, lengthMax))
+    .map((text) => text.replace(/\p{Surrogate}/gu, ''));
+export const countNumber = fc.oneof(fc.nat(), fc.maxSafeNat());
+export const instant = fc.oneof(
+  fc.integer({ min: 0, max: 8.64e15 }),
+  fc.double({ min: 0, max: 8.64e15, noNaN: true }).map((value) => value + 0),
+);
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+
+const distinct: fc.Arbitrary<Distinct> = fc.oneof(
+  fc.uniqueArray(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), { maxLength: 20 }).map((members): Distinct => {
+    const hashes = new Uint8Array(members.length * 8);
+    const view = new DataView(hashes.buffer);
+    members.sort((a, b) => (a < b ? -1 : 1)).forEach((member, at) => void view.setBigUint64(at * 8, member));
+    return { kind: 'exact', hashes };
+  }),
+  fc.uint8Array({ minLength: 16, maxLength: 16, max: 64 }).map((ranks): Distinct => {
+    const registers = new Uint8Array(2 ** sketchPrecision);
+    registers.set(ranks);
+    return { kind: 'sketch', registers };
+  }),
+);
+
+export const evidence: fc.Arbitrary<Evidence> = fc.record({
+  heuristic: textUpTo(64),
+  key: textUpTo(256),
+  paneStartMs: instant,
+  firstMs: instant,
+  lastMs: instant,
+  counts: fc
+    .uniqueArray(fc.tuple(idText, fc.array(countNumber, { maxLength: 8 })), { maxLength: 5, selector: ([id]) => id })
+    .map((pairs) => new Map(pairs)),
+  distinct: fc.array(distinct, { maxLength: 4 }),
+  samples: fc.array(
+    fc.record({
+      hash: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 16, maxLength: 16 }),
+      text: textUpTo(64),
+    }),
+    { maxLength: samplesMax },
+  ),
+});
+
+const pairs = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Record<string, Value>> =>
+  fc.array(fc.tuple(textUpTo(64), value), { maxLength: 16 }).map((entries) => Object.fromEntries(entries));
+
+export const finding: fc.Arbitrary<Finding> = fc.record({
+  heuristic: textUpTo(64),
+  attack: textUpTo(16),
+  severity: fc.constantFrom(...severities),
+  confidence: fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0),
+  key: pairs(fc.oneof(textUpTo(128), finite)),
+  counts: pairs(finite),
+  firstMs: instant,
+  lastMs: instant,
+  samples: fc.array(textUpTo(64), { maxLength: samplesMax }),
+  origins: fc.array(idText, { maxLength: 5 }),
+  explain: textUpTo(1_024),
+  subsystem: fc.option(idText, { nil: undefined }),
+  assessedAtMs: instant,
+  instructions: fc.array(textUpTo(64), { maxLength: 4 }),
+});
+
+export const itemId: fc.Arbitrary<ItemId> = fc.record({
+  origin: idText,
+  incarnation: countNumber,
+  sequence: countNumber,
+});
+
+export const receipt: fc.Arbitrary<Receipt> = fc.record({
+  instruction: textUpTo(64),
+  host: idText,
+  state: fc.constantFrom(...receiptStates),
+  reason: textUpTo(256),
+  switchKind: textUpTo(64),
+  enforced: fc.boolean(),
+  lines: fc.array(textUpTo(1_024), { maxLength: 5 }),
+  atMs: instant,
+  expiresAtMs: instant,
+});
+
+export const item: fc.Arbitrary<Item> = fc.record({
+  id: itemId,
+  body: fc.oneof(
+    finding.map((value) => ({ kind: 'finding' as const, finding: value })),
+    receipt.map((value) => ({ kind: 'receipt' as const, receipt: value })),
+  ),
+});
+
+export const action: fc.Arbitrary<Action> = fc.oneof(
+  fc.constant({ kind: 'deny' as const }),
+  fc
+    .integer({ min: 1, max: 1_000_000_000 })
+    .map((packetsPerSecondMax) => ({ kind: 'rate-limit' as const, packetsPerSecondMax })),
+);
+
+export const target: fc.Arbitrary<Target> = fc
+  .record(
+    {
+      source: textUpTo(64),
+      destination: textUpTo(64),
+      protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'icmp' as const),
+      destinationPort: fc.integer({ min: 0, max: 65_535 }),
+      openingOnly: fc.constant(true),
+    },
+    { requiredKeys: [] },
+  )
+  .filter(({ source, destination }) => source !== undefined || destination !== undefined);
+
+const proposal: fc.Arbitrary<Proposal> = fc.record({
+  action,
+  target,
+  durationMs: fc.integer({ min: 1_000, max: 31_536_000_000 }),
+});
+
+export const instruction: fc.Arbitrary<Instruction> = fc.record({
+  id: textUpTo(64),
+  realm: idText,
+  authority: idText,
+  issuer: idText,
+  fence: fc.record({ epoch: countNumber, term: countNumber, order: countNumber }),
+  action,
+  target,
+  reason: fc.record({ incident: textUpTo(256), heuristic: textUpTo(64), explain: textUpTo(1_024) }),
+  issuedAtMs: instant,
+  expiresAtMs: instant,
+});
+
+const list = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value[]> => fc.array(value, { maxLength: 4 });
+
+/** By kind, so that a new kind without an arbitrary does not compile. */
+export const messagesByKind: {
+  readonly [Kind in MeshMessage['kind']]: fc.Arbitrary<Extract<MeshMessage, { kind: Kind }>>;
+} = {
+  heartbeat: fc.record({ kind: fc.constant('heartbeat'), offices: list(fc.tuple(idText, countNumber)) }),
+  evidence: fc.record({
+    kind: fc.constant('evidence'),
+    subsystem: idText,
+    batch: countNumber,
+    evidence: list(evidence),
+  }),
+  'evidence-merged': fc.record({ kind: fc.constant('evidence-merged'), subsystem: idText, batch: countNumber }),
+  items: fc.record({ kind: fc.constant('items'), subsystem: idText, items: list(item) }),
+  'items-held': fc.record({ kind: fc.constant('items-held'), subsystem: idText, items: list(itemId) }),
+  'not-in-office': fc.record({ kind: fc.constant('not-in-office'), subsystem: idText }),
+  instruct: fc.record({
+    kind: fc.constant('instruct'),
+    instruction: fc.record({
+      payload: fc.uint8Array({ minLength: 1, maxLength: 200 }),
+      signer: idText,
+      signature: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+    }),
+    targets: list(idText),
+  }),
+  ask: fc.record({
+    kind: fc.constant('ask'),
+    request: textUpTo(64),
+    subsystem: idText,
+    incident: textUpTo(256),
+    assessment: finding,
+  }),
+  answer: fc.record({
+    kind: fc.constant('answer'),
+    request: textUpTo(64),
+    proposals: list(proposal),
+    explain: textUpTo(1_024),
+  }),
+  close: fc.constant({ kind: 'close' }),
+};
+
+export const message: fc.Arbitrary<MeshMessage> = fc.oneof(...Object.values(messagesByKind));
+
+/** Byte strings as plain ones, so that values with Buffers in them compare equal to those with Uint8Arrays. */
+export function comparable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return { bytes: [...value] };
+  if (value instanceof Map) return { entries: [...value].map(([key, entry]) => [key, comparable(entry)]) };
+  if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, comparable(entry)]));
+}
