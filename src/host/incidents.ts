@@ -124,6 +124,11 @@ export class Incidents {
     const incident = name === undefined ? undefined : this.#open.get(name);
     if (incident === undefined) return;
     this.#options.tell({ type: 'receipt.received', receipt });
+    if (receipt.state === 'refused' && receipt.reason.startsWith('fenced')) {
+      // Another nominee spoke with a higher term: speak again with one above it. The host still owes its answer.
+      return this.#options.outrun();
+    }
+    if (incident.machine.getSnapshot().status !== 'active') return; // it is over; the receipt says that the rule ended
     incident.machine.send({
       type: 'receipt.received',
       target: pair(receipt.instruction, receipt.host),

@@ -52,6 +52,7 @@ export class Lane {
   /** Names by batch, until it is acknowledged. */
   readonly #batches = new Map<number, string[]>();
   #nominee: string | undefined;
+  #term: number | undefined;
   #unacknowledgedEvidence = 0;
   #batch = 0;
   #evicted = 0;
@@ -113,17 +114,25 @@ export class Lane {
   nomineeChanged(nominee: string | undefined): void {
     if (nominee === this.#nominee) return;
     this.#nominee = nominee;
+    this.#term = undefined;
     this.#forgetAcknowledgements();
     this.#delivery.send({ type: 'nominee.changed', nominee });
     if (this.remaining > 0) this.#delivery.send({ type: 'work.added' });
   }
 
-  /** The nominee may have restarted: it hears the whole again. */
+  /** A session with the nominee is up: what waits may go at once. */
   nomineeHeard(peer: string): void {
-    if (peer !== this.#nominee) return;
+    if (peer === this.#nominee) this.#delivery.send({ type: 'nominee.heard' });
+  }
+
+  /** The nominee says its term. Another one than before: it may have restarted, and hears the whole again. */
+  nomineeInOffice(term: number): void {
+    if (term === this.#term) return;
+    const isFirst = this.#term === undefined;
+    this.#term = term;
+    if (isFirst) return;
     this.#forgetAcknowledgements();
     this.#delivery.send({ type: 'nominee.heard' });
-    if (this.remaining > 0) this.#delivery.send({ type: 'work.added' });
   }
 
   itemsHeld(ids: readonly ItemId[]): void {

@@ -41,6 +41,8 @@ export interface OfficeOptions {
   readonly ledger: Ledger | undefined;
   readonly send: (to: string, messages: readonly MeshMessage[]) => boolean;
   readonly sign: (instruction: Instruction) => SignedInstruction;
+  /** A host refused an order of this office because of a higher term: take a term above it. */
+  readonly outrun: () => void;
   /** Stand for a finding on this subsystem's merged evidence. */
   readonly record: (finding: Finding) => void;
   readonly tell: HostListener;
@@ -54,8 +56,8 @@ export class Office {
   readonly #incidents: Incidents;
   /** Who sent each item that is on its way up, to be told when it is held. */
   readonly #senders = new Map<string, { readonly id: ItemId; readonly from: Set<string> }>();
-  /** Nominees of the subsystems below, as they introduced themselves. */
-  readonly #nominees = new Map<string, { readonly host: string; readonly term: number }>();
+  /** Who claims to be nominee of each subsystem directly below, with its term; in a split there may be two. */
+  readonly #claims = new Map<string, Map<string, number>>();
   /** Members that sent something since they were last silent. */
   readonly #reporters = new Set<string>();
   readonly #observed = new Set<string>();
@@ -159,6 +161,7 @@ export class Office {
   /** A member that reports here is not heard any more: a blind spot, and perhaps an attack on the host itself. */
   onSilent(peer: string): void {
     const { hierarchy, clock, record, self } = this.#options;
+    this.onClaims(peer, new Map());
     if (!this.#reporters.delete(peer) || !hierarchy.hasHost(peer)) return;
     const nowMs = clock.wallMs();
     record({
@@ -179,10 +182,15 @@ export class Office {
     });
   }
 
-  /** A host says that it is nominee of a subsystem directly below. */
-  nomineeBelow(child: string, host: string, term: number): void {
-    const known = this.#nominees.get(child);
-    if (known === undefined || term >= known.term) this.#nominees.set(child, { host, term });
+  /** A host says of which subsystems it is nominee now; what it claimed before and does not any more is forgotten. */
+  onClaims(host: string, offices: ReadonlyMap<string, number>): void {
+    for (const child of this.#options.hierarchy.children(this.subsystem)) {
+      const term = offices.get(child);
+      const claims = this.#claims.get(child) ?? new Map<string, number>();
+      if (term === undefined) claims.delete(host);
+      else claims.set(host, term);
+      this.#claims.set(child, claims);
+    }
   }
 
   onAnswer(request: string, proposals: readonly Proposal[], explain: string): void {
@@ -260,7 +268,15 @@ export class Office {
 
   #nextHop(host: string): string | undefined {
     const part = this.#partOf(host);
-    return part === host ? host : this.#nominees.get(part)?.host;
+    if (part === host) return host;
+    let nominee: string | undefined;
+    let highest = -1;
+    for (const [claimant, term] of this.#claims.get(part) ?? []) {
+      if (term <= highest) continue;
+      nominee = claimant;
+      highest = term;
+    }
+    return nominee;
   }
 
   #refuse(): void {

@@ -16,7 +16,7 @@ import { Lane } from './lane.ts';
 import { startMachine } from './machine.ts';
 import { Office, type OfficeOptions } from './office.ts';
 
-export interface OfficesOptions extends Omit<OfficeOptions, 'subsystem' | 'term' | 'up' | 'ledger'> {
+export interface OfficesOptions extends Omit<OfficeOptions, 'subsystem' | 'term' | 'up' | 'ledger' | 'outrun'> {
   readonly storage: Storage;
   readonly ledger: () => Ledger;
   /** The members this host needs sessions with, whole list each time. */
@@ -101,18 +101,27 @@ export class Offices {
 
   /** A peer says of which subsystems it is nominee. Claims that the roster does not allow are passed over. */
   onOffices(peer: string, offices: readonly (readonly [subsystem: string, term: number])[]): void {
-    for (const [subsystem, term] of offices) {
-      if (!this.#hierarchy.hasSubsystem(subsystem) || term > termMax) continue;
-      if (!this.#hierarchy.electorate(subsystem).includes(peer)) continue;
-      this.#termsSeen.set(subsystem, Math.max(term, this.#termsSeen.get(subsystem) ?? 0));
-      const parent = this.#hierarchy.parent(subsystem);
-      if (parent !== undefined) this.#open.get(parent)?.nomineeBelow(subsystem, peer, term);
-      const mine = this.#open.get(subsystem);
+    const allowed = offices.filter(
+      ([subsystem, term]) =>
+        term <= termMax &&
+        this.#hierarchy.hasSubsystem(subsystem) &&
+        this.#hierarchy.electorate(subsystem).includes(peer),
+    );
+    const claims = new Map(allowed);
+    for (const office of this.#open.values()) office.onClaims(peer, claims);
+    for (const [subsystem, term] of allowed) {
+      if (this.#nominees.get(subsystem) === peer) this.#lanes.get(subsystem)?.nomineeInOffice(term);
       // A member of worse rank held the office while this host was away: its orders must not fence ours out.
-      if (mine !== undefined && peer !== this.#options.self && term >= mine.term) {
-        this.#aggregators.get(subsystem)?.send({ type: 'office.outbid', term: this.#nextTerm(subsystem) });
-      }
+      if (peer !== this.#options.self) this.outrun(subsystem, term);
     }
+  }
+
+  /** Another nominee of this subsystem spoke with this term: whoever speaks here must have a higher one. */
+  outrun(subsystem: string, term: number): void {
+    this.#termsSeen.set(subsystem, Math.max(term, this.#termsSeen.get(subsystem) ?? 0));
+    const mine = this.#open.get(subsystem);
+    if (mine === undefined || term < mine.term) return;
+    this.#aggregators.get(subsystem)?.send({ type: 'office.outbid', term: this.#nextTerm(subsystem) });
   }
 
   close(): void {
@@ -205,15 +214,12 @@ export class Offices {
     if (parent !== undefined) this.#join(parent);
     const up = parent === undefined ? undefined : this.#lane(parent);
     const ledger = parent === undefined ? this.#options.ledger() : undefined;
-    const office = new Office({ ...this.#options, subsystem, term, up, ledger });
+    const outrun = (): void => this.outrun(subsystem, this.#open.get(subsystem)?.term ?? 0);
+    const office = new Office({ ...this.#options, subsystem, term, up, ledger, outrun });
     this.#open.set(subsystem, office);
     this.#options.tell({ type: 'office.opened', subsystem, term });
-    this.onOffices(this.#options.self, [[subsystem, term]]);
-    for (const child of this.#hierarchy.children(subsystem)) {
-      const mine = this.#open.get(child);
-      if (mine !== undefined) office.nomineeBelow(child, this.#options.self, mine.term);
-    }
     this.#lanes.get(subsystem)?.nomineeChanged(this.#options.self);
+    this.onOffices(this.#options.self, this.held);
     this.#tellWatched();
   }
 
@@ -221,6 +227,8 @@ export class Offices {
     const { self, tell } = this.#options;
     this.#open.get(subsystem)?.close();
     this.#open.delete(subsystem);
+    this.#lanes.get(subsystem)?.nomineeChanged(undefined);
+    this.onOffices(self, this.held);
     tell({ type: 'office.closed', subsystem, term });
     const parent = this.#hierarchy.parent(subsystem);
     if (parent !== undefined && !this.#open.has(parent)) {
