@@ -31,7 +31,7 @@ export interface WordTableOptions {
   readonly valueWords: number;
   /** Records at most. */
   readonly entriesMax: number;
-  /** A record untouched for longer than this is over. Milliseconds of the caller's clock. */
+  /** A record untouched for longer than this is over. Milliseconds of the caller's clock, which never goes back. */
   readonly lifetimeMs: number;
   /** Makes the places of keys unpredictable to those who choose the keys. */
   readonly hashSeed: number;

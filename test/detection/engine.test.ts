@@ -175,6 +175,18 @@ describe('SYN flood', () => {
     }
   });
 
+  test('what lies in a quiet pane beside a busy one counts', () => {
+    for (const [before, after] of [
+      [7, 93],
+      [93, 7],
+    ] as const) {
+      const wire = new Wire();
+      for (let i = 0; i < before; i++) wire.unanswered(400 + i, spoofed(i), victim, 80);
+      for (let i = 0; i < after; i++) wire.unanswered(500 + i, spoofed(before + i), victim, 80);
+      expect(ids(wire)).toEqual(['syn-flood']);
+    }
+  });
+
   test('says who was flooded, from how many sources, and how much', () => {
     const wire = new Wire();
     for (let i = 0; i < 3_000; i++) wire.unanswered(i * 5, spoofed(i % 200), victim, 80, 1_024 + i);

@@ -90,6 +90,13 @@ describe.each([
     expect(flows.send(7_000, opening)).toBe(attempted);
   });
 
+  test('answered, but never acknowledged: no failure, somebody is there', () => {
+    const flows = new Flows();
+    flows.send(10, opening);
+    expect(flows.send(20, reply(opening, flag.syn | flag.ack))).toBe(0);
+    expect(flows.table.takeUnanswered(20_000, true)).toBe(false);
+  });
+
   test('pending at the end of the source', () => {
     const flows = new Flows();
     flows.send(10, opening);
