@@ -24,6 +24,11 @@ interface Mark {
   readonly above: Set<number>;
 }
 
+interface Call {
+  readonly items: readonly Item[];
+  readonly onHeld: (fresh: readonly Item[], error?: VedetteError) => void;
+}
+
 const markPrefix = 'ledger/mark/';
 const itemPrefix = 'ledger/item/';
 const markKey = (origin: string, incarnation: number): string => `${markPrefix}${origin}/${incarnation}`;
@@ -34,6 +39,8 @@ export class Ledger {
   readonly #marks = new Map<string, Map<number, Mark>>();
   /** Items whose write is under way: marked, but not to be acknowledged. */
   readonly #writing = new Set<string>();
+  #isWriting = false;
+  #calls: Call[] = [];
   readonly #kept: Set<string>;
   #refused = 0;
 
@@ -58,41 +65,13 @@ export class Ledger {
   /**
    * Holds what is new. `onHeld` comes once everything of this call is durable, with the new items; whatever is `known` then
    * may be acknowledged. With an error nothing of this call is held, and it may be tried again.
+   *
+   * One write is under way at a time, and takes all calls that came meanwhile: so a mark never reaches the disk before the
+   * items that it stands for.
    */
-  hold(items: readonly Item[], onHeld: (fresh: readonly Item[], error?: VedetteError) => void): void {
-    const fresh: Item[] = [];
-    const touched = new Map<string, Mark>();
-    const changes = new Map<string, StorageChange>();
-    for (const item of items) {
-      const { origin, incarnation, sequence } = item.id;
-      const mark = this.#mark(origin, incarnation, changes);
-      if (mark === undefined || sequence > mark.upTo + ledgerAheadMax) {
-        this.#refused += 1;
-        continue;
-      }
-      if (isMarked(mark, sequence)) continue;
-      add(mark, sequence);
-      touched.set(markKey(origin, incarnation), mark);
-      fresh.push(item);
-      const name = itemKeyOf(item.id);
-      this.#writing.add(name);
-      const key = itemPrefix + name;
-      changes.set(key, { key, value: pack(packItem(item)) });
-      this.#kept.add(key);
-    }
-    for (const key of this.#kept) {
-      if (this.#kept.size <= ledgerItemsMax) break;
-      this.#kept.delete(key);
-      changes.set(key, { key, value: undefined });
-    }
-    // Once per call and not per item: a mark with a gap below it is long.
-    for (const [key, mark] of touched) changes.set(key, { key, value: packMark(mark) });
-    // Also with nothing fresh: the write waits for those before it, so that a repeated item is not acknowledged too early.
-    this.#storage.write([...changes.values()], (error) => {
-      for (const { id } of fresh) this.#writing.delete(itemKeyOf(id));
-      if (error !== undefined) this.#takeBack(fresh);
-      onHeld(error === undefined ? fresh : [], error);
-    });
+  hold(items: readonly Item[], onHeld: Call['onHeld']): void {
+    this.#calls.push({ items, onHeld });
+    this.#write();
   }
 
   /** Whether the item is held, durably. */
@@ -100,6 +79,56 @@ export class Ledger {
     const { origin, incarnation, sequence } = item.id;
     const mark = this.#marks.get(origin)?.get(incarnation);
     return mark !== undefined && isMarked(mark, sequence) && !this.#writing.has(itemKeyOf(item.id));
+  }
+
+  #write(): void {
+    if (this.#isWriting || this.#calls.length === 0) return;
+    this.#isWriting = true;
+    const calls = this.#calls;
+    this.#calls = [];
+    const changes = new Map<string, StorageChange>();
+    const touched = new Map<string, Mark>();
+    const fresh = calls.map(({ items }) => items.filter((item) => this.#take(item, changes, touched)));
+    for (const key of this.#kept) {
+      if (this.#kept.size <= ledgerItemsMax) break;
+      this.#kept.delete(key);
+      changes.set(key, { key, value: undefined });
+    }
+    // Once per write and not per item: a mark with a gap below it is long.
+    for (const [key, mark] of touched) changes.set(key, { key, value: packMark(mark) });
+    this.#storage.write([...changes.values()], (error) => {
+      this.#isWriting = false;
+      this.#writing.clear();
+      if (error !== undefined) for (const item of fresh.flat().reverse()) this.#takeBack(item);
+      for (const [at, { onHeld }] of calls.entries()) onHeld(error === undefined ? (fresh[at] ?? []) : [], error);
+      this.#write();
+    });
+  }
+
+  /** Whether the item is new; if so it is marked. */
+  #take(item: Item, changes: Map<string, StorageChange>, touched: Map<string, Mark>): boolean {
+    const { origin, incarnation, sequence } = item.id;
+    const mark = this.#mark(origin, incarnation, changes);
+    if (mark === undefined || sequence > mark.upTo + ledgerAheadMax) {
+      this.#refused += 1;
+      return false;
+    }
+    if (isMarked(mark, sequence)) return false;
+    add(mark, sequence);
+    touched.set(markKey(origin, incarnation), mark);
+    const name = itemKeyOf(item.id);
+    this.#writing.add(name);
+    const key = itemPrefix + name;
+    changes.set(key, { key, value: pack(packItem(item)) });
+    this.#kept.add(key);
+    return true;
+  }
+
+  /** It did not become durable: whoever sends it again must find it unknown. */
+  #takeBack({ id }: Item): void {
+    this.#kept.delete(itemPrefix + itemKeyOf(id));
+    const mark = this.#marks.get(id.origin)?.get(id.incarnation);
+    if (mark !== undefined) remove(mark, id.sequence);
   }
 
   /** The mark of one life of an origin, made if there is room for it; the oldest life makes room for a newer one. */
@@ -118,21 +147,6 @@ export class Ledger {
     const mark: Mark = { incarnation, upTo: 0, above: new Set() };
     marks.set(incarnation, mark);
     return mark;
-  }
-
-  /** These did not become durable: whoever sends them again must find them unknown. */
-  #takeBack(items: readonly Item[]): void {
-    const changes = new Map<string, StorageChange>();
-    for (const { id } of items) {
-      const mark = this.#marks.get(id.origin)?.get(id.incarnation);
-      if (mark === undefined) continue;
-      remove(mark, id.sequence);
-      this.#kept.delete(itemPrefix + itemKeyOf(id));
-      const key = markKey(id.origin, id.incarnation);
-      changes.set(key, { key, value: packMark(mark) });
-    }
-    // Later writes may have stored the marks with these in them.
-    this.#storage.write([...changes.values()], () => undefined);
   }
 }
 

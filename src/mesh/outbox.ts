@@ -1,7 +1,8 @@
 /**
  * Outbox: what this host reported and nobody at the top holds yet. Durable before it is sent, kept until acknowledged,
- * numbered without gaps, bounded with a count of what found no room. What could not be written stays, and is written again
- * with the next item, so that a disk that failed for a while leaves no gap in the numbers.
+ * numbered without gaps, bounded with a count of what found no room. One write is under way at a time, with all items that
+ * came meanwhile; what could not be written is written again with the next item. So no item is durable before those of
+ * lower number, and neither a crash nor a disk that fails for a while leaves a gap.
  *
  * @module
  */
@@ -31,8 +32,9 @@ export class Outbox {
   readonly #origin: string;
   readonly #incarnation: number;
   readonly #waiting = new Map<number, Item>();
-  /** What a failed write left behind, in order. */
+  /** In order. */
   #unwritten: Unwritten[] = [];
+  #isWriting = false;
   #sequence: number;
   #overflowed = 0;
 
@@ -86,22 +88,29 @@ export class Outbox {
     }
     this.#sequence += 1;
     this.#waiting.set(item.id.sequence, item);
-    const writing = [...this.#unwritten, { item, bytes, onDurable }];
+    this.#unwritten.push({ item, bytes, onDurable });
+    this.#write();
+    return item;
+  }
+
+  #write(): void {
+    const last = this.#unwritten.at(-1);
+    if (this.#isWriting || last === undefined) return;
+    this.#isWriting = true;
+    const writing = this.#unwritten;
     this.#unwritten = [];
     this.#storage.write(
       [
-        { key: counterKey, value: pack([this.#incarnation, this.#sequence]) },
-        ...writing.map((entry) => ({ key: itemKey(entry.item.id.sequence), value: entry.bytes })),
+        { key: counterKey, value: pack([this.#incarnation, last.item.id.sequence]) },
+        ...writing.map(({ item, bytes }) => ({ key: itemKey(item.id.sequence), value: bytes })),
       ],
       (error) => {
-        if (error !== undefined) {
-          this.#unwritten = [...this.#unwritten, ...writing];
-          return onDurable(item, error);
-        }
-        for (const entry of writing) entry.onDurable(entry.item);
+        this.#isWriting = false;
+        if (error !== undefined) this.#unwritten = [...writing, ...this.#unwritten];
+        for (const { item, onDurable } of writing) onDurable(item, error);
+        if (error === undefined) this.#write();
       },
     );
-    return item;
   }
 
   /** Forgets what the top holds. Ids of others, or known ones again, change nothing. */

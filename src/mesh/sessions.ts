@@ -6,7 +6,7 @@
  * @module
  */
 import type { KeyPair } from '../crypto/noise/index.ts';
-import { decodeMessages, encodeMessages, type MeshMessage } from '../messages/mesh-message.ts';
+import { decodeMessages, encodeMessages, type MeshMessage, messagesPerFrameMax } from '../messages/mesh-message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { Transport } from '../ports/transport.ts';
@@ -178,8 +178,8 @@ export class Sessions {
   }
 
   #sendOn(session: Session, messages: readonly MeshMessage[]): boolean {
-    const plaintext = encodeMessages(messages);
-    if (plaintext.length > framePlaintextBytesMax) {
+    const plaintext = messages.length > messagesPerFrameMax ? undefined : encodeMessages(messages);
+    if (plaintext === undefined || plaintext.length > framePlaintextBytesMax) {
       if (messages.length === 1) {
         this.#refuse('too-large');
         return false;

@@ -35,6 +35,8 @@ export class SimStorage implements Storage {
   #pending: PendingWrite[] = [];
   #durableAtMs = 0;
   #failing = false;
+  /** Crashes so far: who wrote before one is not there to be answered. */
+  #lives = 0;
   #closed = false;
 
   constructor(options: SimStorageOptions) {
@@ -70,7 +72,10 @@ export class SimStorage implements Storage {
     const syncMs = this.#prng.between(this.#syncMsMin, this.#syncMsMax);
     if (this.#failing) {
       const error = new VedetteError('storage/failed', 'the simulated disk takes no writes');
-      this.#clock.setTimeout(() => onDurable(error), syncMs);
+      const life = this.#lives;
+      this.#clock.setTimeout(() => {
+        if (life === this.#lives) onDurable(error);
+      }, syncMs);
       return;
     }
     apply(this.#seen, kept);
@@ -96,6 +101,7 @@ export class SimStorage implements Storage {
 
   /** The process or machine died: see the class. No pending write is answered. Returns how many writes were lost. */
   crash(): number {
+    this.#lives += 1;
     for (const write of this.#pending) this.#clock.clearTimeout(write.timer);
     const survivors = this.#prng.below(this.#pending.length + 1);
     for (const write of this.#pending.slice(0, survivors)) apply(this.#durable, write.changes);
