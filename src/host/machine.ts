@@ -6,6 +6,7 @@
 import {
   type Actor,
   type ActorOptions,
+  type AnyMachineSnapshot,
   type AnyStateMachine,
   createActor,
   type EmittedFrom,
@@ -34,6 +35,12 @@ export function startMachine<Machine extends AnyStateMachine>(
   } as ActorOptions<Machine>;
   const actor = createActor(machine, options);
   actor.on('*', (effect) => onEffect(effect as EmittedFrom<Machine>));
+  // A switch, a disk or a peer may answer after the machine came to its end: that is no news to print.
+  const send = actor.send.bind(actor);
+  actor.send = (event) => {
+    const snapshot: AnyMachineSnapshot = actor.getSnapshot();
+    if (snapshot.status === 'active') send(event);
+  };
   if (onDone !== undefined) actor.subscribe({ complete: onDone });
   actor.start();
   return actor;

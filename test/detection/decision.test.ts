@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { resolvePolicy } from '../../src/config/policy-schema.ts';
+import { decide, ProtectedSet } from '../../src/detection/decision.ts';
+import { type Assessment, severities } from '../../src/messages/finding.ts';
+import { overlaps, parseNetwork } from '../../src/messages/network.ts';
+import type { ResponsePolicy } from '../../src/messages/policy.ts';
+import { finding } from '../messages/wire-arbitraries.ts';
+
+const defaults = resolvePolicy({}, 'remediation-server').response;
+const heuristics = Object.keys(defaults.byHeuristic) as (keyof ResponsePolicy['byHeuristic'])[];
+const nobody = new ProtectedSet([]);
+
+const policy: fc.Arbitrary<ResponsePolicy> = fc
+  .record({
+    action: fc.constantFrom('deny-source' as const, 'limit-destination' as const, 'report' as const),
+    ladderMs: fc.array(fc.integer({ min: 1_000, max: 31_536_000_000 }), { minLength: 1, maxLength: 4 }),
+    packetsPerSecondMax: fc.integer({ min: 1, max: 1_000_000 }),
+  })
+  .map((response) => ({
+    ...defaults,
+    byHeuristic: { 'address-scan': response, 'port-scan': response, 'syn-flood': response },
+  }));
+
+const address = fc.oneof(fc.ipV4(), fc.ipV6());
+const network = fc.oneof(
+  fc.integer({ min: 0, max: 32 }).map((bits) => `0.0.0.0/${bits}`),
+  fc.constantFrom('10.0.0.0/8', '::/0', '::/1', 'fe80::/10', '192.168.0.0/16', 'nonsense', '10.0.0.1/8', ''),
+);
+const assessment: fc.Arbitrary<Assessment> = fc
+  .tuple(
+    finding,
+    fc.constantFrom(...heuristics),
+    fc.oneof(address, network, fc.string()),
+    fc.oneof(address, network, fc.integer()),
+  )
+  .map(([made, heuristic, source, destination]) => ({ ...made, heuristic, key: { source, destination } }));
+
+describe('decision', () => {
+  test('proposes at most one thing, for one address of the finding, for a rung of the ladder', () => {
+    fc.assert(
+      fc.property(assessment, policy, fc.nat(10), (made, response, earlier) => {
+        const { proposals, explain } = decide(made, response, nobody, earlier);
+        expect(explain).not.toBe('');
+        expect(proposals.length).toBeLessThanOrEqual(1);
+        const { action, ladderMs } = response.byHeuristic['address-scan'];
+        for (const proposal of proposals) {
+          expect(['info', 'low']).not.toContain(made.severity);
+          expect(proposal.durationMs).toBe(ladderMs[Math.min(earlier, ladderMs.length - 1)]);
+          const named = action === 'deny-source' ? proposal.target.source : proposal.target.destination;
+          expect([made.key['source'], made.key['destination']]).toContain(named);
+          expect(parseNetwork(named ?? '')?.prefixBits).toBe(128);
+          expect(action).not.toBe('report');
+        }
+        const isAnswered = action !== 'report' && severities.indexOf(made.severity) >= severities.indexOf('medium');
+        const text = made.key[action === 'deny-source' ? 'source' : 'destination'];
+        const isAddress = typeof text === 'string' && parseNetwork(text)?.prefixBits === 128;
+        expect(proposals.length === 1).toBe(isAnswered && isAddress);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('the protected set fails closed: nothing that shares an address with it, or that cannot be read, is touched', () => {
+    fc.assert(
+      fc.property(
+        assessment,
+        policy,
+        fc.array(fc.oneof(address, network), { maxLength: 4 }),
+        (made, response, shielded) => {
+          const { proposals } = decide(made, response, new ProtectedSet(shielded), 0);
+          for (const { target } of proposals) {
+            const touched = parseNetwork(target.source ?? target.destination ?? '')!;
+            for (const text of shielded) {
+              const guarded = parseNetwork(text);
+              expect(guarded).toBeDefined();
+              expect(overlaps(guarded!, touched)).toBe(false);
+            }
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a mapped address is protected like the address, and either end counts', () => {
+    const shielded = new ProtectedSet(['10.0.0.0/8']);
+    expect(shielded.touchedBy({ source: '::ffff:10.1.2.3' })).toBe('10.0.0.0/8');
+    expect(shielded.touchedBy({ source: '192.0.2.1', destination: '10.0.0.1' })).toBe('10.0.0.0/8');
+    expect(shielded.touchedBy({ source: '0.0.0.0/0' })).toBe('10.0.0.0/8');
+    expect(shielded.touchedBy({ source: 'not an address' })).toBe('not an address');
+    expect(shielded.touchedBy({ source: '192.0.2.1' })).toBeUndefined();
+    expect(new ProtectedSet(['oops']).touchedBy({ source: '192.0.2.1' })).toBe('oops');
+  });
+
+  test.each(['', 'constructor', '__proto__', 'toString', 'hasOwnProperty', 'host-silent'])(
+    'no answer to a finding of heuristic %j, and no throw',
+    (heuristic) => {
+      const [made] = fc.sample(assessment, { numRuns: 1, seed: 5 });
+      const asked = {
+        ...made!,
+        heuristic,
+        severity: 'critical' as const,
+        key: { source: '192.0.2.1', destination: '192.0.2.2' },
+      };
+      expect(decide(asked, defaults, nobody, 0).proposals).toEqual([]);
+    },
+  );
+});

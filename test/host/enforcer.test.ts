@@ -1,0 +1,352 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { makeHostKeys } from '../../src/crypto/identity.ts';
+import { ProtectedSet } from '../../src/detection/decision.ts';
+import { Enforcer, instructionLifeMsMax, instructionsInForceMax } from '../../src/host/enforcer.ts';
+import type { HostEvent } from '../../src/host/events.ts';
+import { Hierarchy } from '../../src/mesh/hierarchy.ts';
+import { instructionIdOf, ruleIdOf, signInstruction } from '../../src/mesh/instruction-signing.ts';
+import type { Fence, Instruction, Receipt, SignedInstruction } from '../../src/messages/instruction.ts';
+import { RecordingSwitch } from '../../src/testing/recording-switch.ts';
+import { SimClock } from '../../src/testing/sim-clock.ts';
+import { SimRandom } from '../../src/testing/sim-random.ts';
+import { SimStorage } from '../../src/testing/sim-storage.ts';
+
+const random = new SimRandom(1);
+const members = new Map(['host', 'first', 'second', 'elsewhere'].map((id) => [id, makeHostKeys(id, random)]));
+const hierarchy = new Hierarchy({
+  subsystems: [{ id: 'realm' }, { id: 'rack', parent: 'realm' }, { id: 'other', parent: 'realm' }],
+  hosts: [
+    { id: 'first', subsystem: 'rack' },
+    { id: 'second', subsystem: 'rack' },
+    { id: 'host', subsystem: 'rack' },
+    { id: 'elsewhere', subsystem: 'other' },
+  ],
+});
+
+interface Order {
+  readonly source: string;
+  readonly issuer: string;
+  readonly authority: string;
+  readonly realm: string;
+  readonly incident: string;
+  readonly fence: Partial<Fence>;
+  readonly forMs: number;
+}
+
+class Bench {
+  readonly clock = new SimClock();
+  readonly storage: SimStorage;
+  readonly switch: RecordingSwitch;
+  readonly #mode: 'monitor' | 'enforce';
+  receipts: Receipt[] = [];
+  told: HostEvent[] = [];
+  enforcer: Enforcer;
+
+  constructor(seed = 1, mode: 'monitor' | 'enforce' = 'enforce') {
+    this.#mode = mode;
+    this.storage = new SimStorage({ clock: this.clock, seed });
+    this.switch = new RecordingSwitch({ clock: this.clock, seed });
+    this.enforcer = this.#make();
+  }
+
+  restart(): void {
+    this.enforcer.close();
+    this.storage.crash();
+    this.enforcer = this.#make();
+    this.enforcer.start();
+  }
+
+  #make(): Enforcer {
+    return new Enforcer({
+      host: 'host',
+      realm: 'r',
+      epoch: 3,
+      hierarchy,
+      signingKeyOf: (id) => members.get(id)?.signing.publicKey,
+      shielded: new ProtectedSet(['10.0.0.0/8']),
+      mode: this.#mode,
+      switch: this.switch,
+      storage: this.storage,
+      clock: this.clock,
+      tell: (event) => void this.told.push(event),
+      report: (receipt) => void this.receipts.push(receipt),
+    });
+  }
+
+  sign({
+    source = '192.0.2.1',
+    issuer = 'first',
+    authority = 'rack',
+    realm = 'r',
+    incident = 'i',
+    fence,
+    forMs = 60_000,
+  }: Partial<Order> = {}): SignedInstruction {
+    const action = { kind: 'deny' as const };
+    const target = { source };
+    const issuedAtMs = this.clock.wallMs();
+    const instruction: Instruction = {
+      id: instructionIdOf(authority, incident, action, target),
+      realm,
+      authority,
+      issuer,
+      fence: { epoch: 3, term: 5, order: 1, ...fence },
+      action,
+      target,
+      reason: { incident, heuristic: 'address-scan', explain: '' },
+      issuedAtMs,
+      expiresAtMs: issuedAtMs + forMs,
+    };
+    return signInstruction(instruction, members.get(issuer)!.signing.secretKey);
+  }
+
+  give(order: Partial<Order> = {}, thenMs = 50): void {
+    this.enforcer.receive(this.sign(order));
+    this.clock.runFor(thenMs);
+  }
+
+  get states(): string[] {
+    return this.receipts.map(({ state, reason }) => (reason === '' ? state : `${state}: ${reason}`));
+  }
+
+  get refusals(): string[] {
+    return this.told.flatMap((event) => (event.type === 'instruction.refused' ? [event.reason] : []));
+  }
+
+  get held(): string[] {
+    return this.switch.held().map(({ target }) => target.source ?? '');
+  }
+}
+
+describe('enforcer', () => {
+  test('an instruction is accepted, applied and expires at its time; the switch holds it just as long', () => {
+    const bench = new Bench();
+    bench.give();
+    expect([bench.states, bench.held]).toEqual([['accepted', 'applied'], ['192.0.2.1']]);
+    expect(bench.receipts[1]?.lines).toEqual([`apply ${ruleIdOf({ kind: 'deny' }, { source: '192.0.2.1' })}`]);
+    bench.clock.runFor(59_900);
+    expect(bench.held).toEqual(['192.0.2.1']);
+    bench.clock.runFor(200);
+    expect([bench.states, bench.held]).toEqual([['accepted', 'applied', 'expired'], []]);
+    expect(bench.enforcer.inForce()).toEqual([]);
+    expect(bench.storage.entries('enforcer/instruction/')).toEqual([]);
+  });
+
+  test.each<readonly [string, Partial<Order>, boolean]>([
+    ['wrong-realm', { realm: 'another' }, false],
+    ['not-authorised', { issuer: 'elsewhere' }, false],
+    ['not-authorised', { authority: 'other', issuer: 'elsewhere' }, false],
+    ['not-authorised', { authority: 'host' }, false],
+    ['not-authorised', { authority: 'nowhere' }, false],
+    ['not-credible', { fence: { epoch: 4 } }, true],
+    ['not-credible', { fence: { term: 2 ** 52 + 1 } }, true],
+    ['not-credible', { forMs: instructionLifeMsMax + 1 }, true],
+    ['expired', { forMs: 0 }, true],
+    ['fenced', { fence: { term: 4 } }, true],
+    ['fenced', { fence: { epoch: 2, term: 9 } }, true],
+    ['protected (10.0.0.0/8)', { source: '10.1.2.3' }, true],
+    ['protected (10.0.0.0/8)', { source: '::ffff:10.1.2.3' }, true],
+    ['protected (not an address)', { source: 'not an address' }, true],
+  ])('%s: %j', (reason, order, isAnswered) => {
+    const bench = new Bench();
+    bench.give({ incident: 'before', source: '192.0.2.99' });
+    bench.receipts = [];
+    for (let times = 0; times < 3; times += 1) bench.give({ ...order, incident: 'x' });
+    expect(bench.refusals).toEqual([reason, reason, reason]);
+    // Whoever sends it again and again gets one receipt, so that nobody can fill the way up.
+    expect(bench.states).toEqual(isAnswered ? [`refused: ${reason}`] : []);
+    expect(bench.held).toEqual(['192.0.2.99']);
+  });
+
+  test('what cannot be opened is told here and answered to nobody', () => {
+    const bench = new Bench();
+    const signed = bench.sign();
+    bench.enforcer.receive({ ...signed, signer: 'stranger' });
+    bench.enforcer.receive({ ...signed, signature: new Uint8Array(64) });
+    bench.clock.runFor(10);
+    expect([bench.refusals, bench.receipts]).toEqual([['unknown-signer', 'bad-signature'], []]);
+  });
+
+  test('full, until what has ended makes room', () => {
+    const bench = new Bench();
+    for (let number = 0; number < instructionsInForceMax; number += 1) {
+      bench.enforcer.receive(
+        bench.sign({
+          source: `192.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`,
+          fence: { order: number + 1 },
+        }),
+      );
+    }
+    bench.clock.runFor(1_000);
+    bench.give({ source: '198.51.100.1', fence: { order: 20_000 } });
+    expect(bench.refusals).toEqual(['full']);
+    bench.clock.runFor(60_000);
+    bench.give({ source: '198.51.100.1', fence: { order: 20_001 } });
+    expect(bench.held).toEqual(['198.51.100.1']);
+  });
+
+  test('nothing reaches the switch before fence and instruction are durable', () => {
+    fc.assert(
+      fc.property(fc.nat(500), fc.nat(15), (seed, crashAfterMs) => {
+        const bench = new Bench(seed);
+        bench.give({ fence: { term: 7 } }, crashAfterMs);
+        const isApplied = bench.switch.changes.length > 0;
+        bench.restart();
+        const isDurable = bench.storage.entries('enforcer/').length === 2;
+        expect(bench.storage.entries('enforcer/').length).toBeOneOf([0, 2]);
+        if (isApplied) expect(isDurable).toBe(true);
+        bench.clock.runFor(100);
+        expect(bench.held).toEqual(isDurable ? ['192.0.2.1'] : []);
+        bench.give({ incident: 'late', source: '192.0.2.2', fence: { term: 6 } });
+        expect(bench.held.includes('192.0.2.2')).toBe(!isDurable);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('a disk that takes no writes: refused, not applied; given again later, applied', () => {
+    const bench = new Bench();
+    bench.storage.setFailing(true);
+    bench.give();
+    expect([bench.states, bench.held]).toEqual([['refused: not-durable (storage/failed)'], []]);
+    bench.storage.setFailing(false);
+    bench.give();
+    expect(bench.held).toEqual(['192.0.2.1']);
+    // A longer order that cannot be stored leaves the shorter one as it was.
+    bench.storage.setFailing(true);
+    bench.give({ fence: { order: 2 }, forMs: 120_000 });
+    bench.storage.setFailing(false);
+    expect(bench.enforcer.inForce()).toHaveLength(1);
+    bench.clock.runFor(61_000);
+    expect([bench.held, bench.states.at(-1)]).toEqual([[], 'expired']);
+  });
+
+  test('the same order again changes nothing; an older term is fenced out, also after a restart', () => {
+    const bench = new Bench();
+    const signed = bench.sign({ fence: { term: 5 } });
+    for (let times = 0; times < 5; times += 1) {
+      bench.enforcer.receive(signed);
+      bench.clock.runFor(20);
+    }
+    expect([bench.states, bench.switch.changes.length]).toEqual([['accepted', 'applied'], 1]);
+    bench.give({ issuer: 'second', incident: 'j', source: '192.0.2.2', fence: { term: 6 } });
+    bench.restart();
+    bench.give({ incident: 'k', source: '192.0.2.3', fence: { term: 5, order: 99 } });
+    expect(bench.refusals).toEqual(['fenced']);
+    expect(bench.held.sort()).toEqual(['192.0.2.1', '192.0.2.2']);
+  });
+
+  test('two instructions for one rule: one rule, until the later of the two ends, whichever came first', () => {
+    for (const [one, another] of [
+      [20_000, 60_000],
+      [60_000, 20_000],
+    ] as const) {
+      const bench = new Bench();
+      bench.give({ forMs: one });
+      bench.give({ issuer: 'second', authority: 'realm', forMs: another });
+      expect(bench.held).toEqual(['192.0.2.1']);
+      expect(bench.states.filter((state) => state === 'applied').length).toBeGreaterThanOrEqual(2);
+      bench.clock.runFor(59_000);
+      expect(bench.held).toEqual(['192.0.2.1']);
+      bench.clock.runFor(2_000);
+      expect(bench.held).toEqual([]);
+      expect(bench.states.filter((state) => state === 'expired')).toHaveLength(2);
+    }
+  });
+
+  test('a new nominee that asks for what is done already is told so, and nothing is done twice', () => {
+    const bench = new Bench();
+    bench.give();
+    bench.give({ issuer: 'second', fence: { term: 6 }, forMs: 30_000 });
+    expect([bench.states, bench.switch.changes.length]).toEqual([['accepted', 'applied', 'applied'], 1]);
+    bench.give({ fence: { term: 5, order: 7 }, forMs: 90_000 });
+    expect(bench.refusals).toEqual(['fenced']);
+  });
+
+  test('a restart takes up what holds, for the time that is left, and drops what has ended meanwhile', () => {
+    const bench = new Bench();
+    bench.give({ forMs: 10_000 });
+    bench.give({ incident: 'j', source: '192.0.2.2', forMs: 60_000, fence: { order: 2 } });
+    bench.enforcer.close();
+    bench.clock.runFor(30_000);
+    bench.restart();
+    bench.clock.runFor(100);
+    expect(bench.held).toEqual(['192.0.2.2']);
+    const [last] = bench.switch.changes.slice(-1);
+    expect(last?.change).toMatchObject({ type: 'apply', rule: { timeoutMs: expect.closeTo(30_000, -3) } });
+    bench.clock.runFor(31_000);
+    expect([bench.held, bench.storage.entries('enforcer/instruction/')]).toEqual([[], []]);
+  });
+
+  test('in monitor mode a switch that enforces is never called, and the receipts say that nothing is', () => {
+    const bench = new Bench(1, 'monitor');
+    bench.give();
+    bench.clock.runFor(61_000);
+    expect(bench.switch.changes).toEqual([]);
+    expect(bench.receipts.map(({ state, enforced }) => [state, enforced])).toEqual([
+      ['accepted', false],
+      ['applied', false],
+      ['expired', false],
+    ]);
+  });
+
+  test('closed, it touches the switch no more, even if a write ends later', () => {
+    const bench = new Bench();
+    bench.give({}, 0);
+    bench.enforcer.close();
+    bench.clock.runFor(1_000);
+    expect([bench.switch.changes, bench.receipts]).toEqual([[], []]);
+  });
+
+  test('under any orders, crashes and disk faults: no term after a newer one, nothing after its end, nothing protected', () => {
+    const step = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          kind: fc.constant('give' as const),
+          term: fc.nat(4),
+          order: fc.nat(3),
+          host: fc.nat(3),
+          forMs: fc.integer({ min: 1, max: 2_000 }),
+        }),
+      },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('run' as const), forMs: fc.nat(1_000) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'fail' as const, 'mend' as const) }),
+      },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.nat(1_000), (steps, seed) => {
+        const bench = new Bench(seed);
+        /** Latest end of any order for a source. */
+        const endMs = new Map<string, number>();
+        for (const each of steps) {
+          if (each.kind === 'run') bench.clock.runFor(each.forMs);
+          else if (each.kind === 'restart') bench.restart();
+          else if (each.kind === 'give') {
+            const source = each.host === 0 ? '10.0.0.1' : `192.0.2.${each.host}`;
+            endMs.set(source, Math.max(endMs.get(source) ?? 0, bench.clock.monotonicMs() + each.forMs));
+            bench.give({ source, fence: { term: each.term, order: each.order }, forMs: each.forMs }, 0);
+          } else bench.storage.setFailing(each.kind === 'fail');
+          for (const source of bench.held)
+            expect(bench.clock.monotonicMs()).toBeLessThanOrEqual(endMs.get(source) ?? 0);
+          expect(bench.held).not.toContain('10.0.0.1');
+        }
+        bench.storage.setFailing(false);
+        let term = -1;
+        for (const event of bench.told) {
+          if (event.type !== 'instruction.received') continue;
+          if (steps.every(({ kind }) => kind !== 'restart' && kind !== 'fail')) {
+            expect(event.instruction.fence.term).toBeGreaterThanOrEqual(term);
+          }
+          term = event.instruction.fence.term;
+        }
+        bench.clock.runFor(5_000);
+        expect([bench.held, bench.enforcer.inForce()]).toEqual([[], []]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
