@@ -18,9 +18,18 @@ export const errorCatalogue = {
     'Name a pcap or pcapng file (gzip is fine).',
   ],
   'capture/unreadable': ['The file could not be read.', 'Check its permissions and the disk.'],
-  'capture/unwritable': ['The capture file could not be written.', 'Check the directory, its permissions and the space on the disk.'],
-  'capture/corrupt': ['A record of the capture has a length or number that cannot be.', 'Everything before it was read; capture again, or mend the file with `pcapfix` or `editcap`.'],
-  'capture/corrupt-gzip': ['The gzip stream is damaged.', 'Decompress it by hand to see what is left, or copy it again.'],
+  'capture/unwritable': [
+    'The capture file could not be written.',
+    'Check the directory, its permissions and the space on the disk.',
+  ],
+  'capture/corrupt': [
+    'A record of the capture has a length or number that cannot be.',
+    'Everything before it was read; capture again, or mend the file with `pcapfix` or `editcap`.',
+  ],
+  'capture/corrupt-gzip': [
+    'The gzip stream is damaged.',
+    'Decompress it by hand to see what is left, or copy it again.',
+  ],
   'capture/unsupported-link-type': [
     'The capture uses a link type that is not decoded.',
     'Capture on an Ethernet interface, or convert the file.',
@@ -28,25 +37,92 @@ export const errorCatalogue = {
   'config/invalid': ['The hierarchy or policy file has faults.', 'Each fault is listed with its line; mend them all.'],
   'config/not-found': ['The hierarchy or policy file does not exist.', 'Check the path.'],
   'config/unreadable': ['The hierarchy or policy file could not be read.', 'Check its permissions.'],
-  'document/malformed': ['A signed document is not a DSSE envelope of the expected kind.', 'Sign it again with `vedette keygen`.'],
-  'document/signature': ['A signed document has no valid signature of the expected key.', 'Use the document that this realm signed.'],
+  'document/malformed': [
+    'A signed document is not a DSSE envelope of the expected kind.',
+    'Sign it again with `vedette keygen`.',
+  ],
+  'document/signature': [
+    'A signed document has no valid signature of the expected key.',
+    'Use the document that this realm signed.',
+  ],
   'document/expired': ['A signed document is past its expiry.', 'Sign a new one with `vedette keygen`.'],
   'document/rolled-back': ['A signed document is older than one already seen.', 'Use the newest document.'],
-  'keys/missing': ['A host has no private keys where they are expected.', 'Run `vedette keygen` for this hierarchy and copy the key file of the host.'],
+  'keys/missing': [
+    'A host has no private keys where they are expected.',
+    'Run `vedette keygen` for this hierarchy and copy the key file of the host.',
+  ],
   'keys/malformed': ['A key file is not what `vedette keygen` writes.', 'Copy the key file again.'],
-  'keys/not-in-roster': ['The roster does not list this host, or lists other keys for it.', 'Use the roster and key file of the same `vedette keygen` run.'],
+  'keys/not-in-roster': [
+    'The roster does not list this host, or lists other keys for it.',
+    'Use the roster and key file of the same `vedette keygen` run.',
+  ],
   'keys/weak': ['A public key is of small order or not canonical.', 'Make new keys; never accept this one.'],
-  'noise/decrypt': ['A ciphertext failed its authentication.', 'The peer or the network altered it; a new handshake follows by itself.'],
-  'noise/invalid': ['The Noise protocol name, key or pre-shared key does not fit the pattern.', 'Compare with the Noise specification.'],
+  'noise/decrypt': [
+    'A ciphertext failed its authentication.',
+    'The peer or the network altered it; a new handshake follows by itself.',
+  ],
+  'noise/invalid': [
+    'The Noise protocol name, key or pre-shared key does not fit the pattern.',
+    'Compare with the Noise specification.',
+  ],
   'noise/message-too-long': ['A Noise message is longer than 65 535 bytes.', 'Send less at once.'],
-  'noise/message-too-short': ['A Noise handshake message is shorter than its tokens.', 'The peer speaks another pattern.'],
+  'noise/message-too-short': [
+    'A Noise handshake message is shorter than its tokens.',
+    'The peer speaks another pattern.',
+  ],
   'noise/nonce-exhausted': ['A cipher state used its last nonce.', 'Make a new handshake.'],
   'noise/out-of-turn': ['A handshake message was written or read out of turn.', 'Follow the pattern.'],
-  'storage/failed': ['The storage could not be opened, or a write did not become durable.', 'Check the disk: space, permissions, health.'],
+  'storage/failed': [
+    'The storage could not be opened, or a write did not become durable.',
+    'Check the disk: space, permissions, health.',
+  ],
   'storage/closed': ['The storage was used after it was closed.', 'This is a fault in vedette: report it.'],
+  'tee/already-provisioned': [
+    'The trusted environment has a secret already.',
+    'Keep it, or remove its folder by hand: the server is then another one.',
+  ],
+  'tee/closed': ['The trusted environment was used after it was closed.', 'This is a fault in vedette: report it.'],
+  'tee/damaged': [
+    'Something the trusted environment keeps is not what it wrote.',
+    'Check the disk; then provision and enrol the server anew.',
+  ],
+  'tee/l0-failed': [
+    'The process that derives the identity could not do its work.',
+    'Read the reason; check that the installation is whole.',
+  ],
+  'tee/not-provisioned': [
+    'The trusted environment was never set up, or a part of it was removed.',
+    'Provision the server.',
+  ],
+  'tee/protocol': [
+    'The TPM sent something that is no answer.',
+    'Check what is behind the address; nothing of it was used.',
+  ],
+  'tee/refused': [
+    'The TPM refused a command.',
+    'Look its response code up; a policy that fails means that the server has booted something else.',
+  ],
+  'tee/reset': [
+    'The TPM was reset under a running inspector.',
+    'Start the inspector again, so that it is measured again.',
+  ],
+  'tee/unavailable': [
+    'The trusted environment cannot be reached: its device or files do not answer.',
+    'Check that it is there and may be used; it is tried again with every call.',
+  ],
+  'tee/unsafe-file': [
+    'A file of the trusted environment can be used by others.',
+    'Take the rights of others away (`chmod 600`), and find out whether anybody read it.',
+  ],
   'transport/closed': ['The transport was used after it was closed.', 'Start the host again.'],
-  'transport/unavailable': ['The broker cannot be reached.', 'Start it, or check `transport.servers` in the hierarchy file.'],
-  'host/worker-failed': ['The packet worker stopped.', 'The host reports it and goes blind; restart it and report the cause.'],
+  'transport/unavailable': [
+    'The broker cannot be reached.',
+    'Start it, or check `transport.servers` in the hierarchy file.',
+  ],
+  'host/worker-failed': [
+    'The packet worker stopped.',
+    'The host reports it and goes blind; restart it and report the cause.',
+  ],
   'program/missing': ['A program that was asked for is not installed.', 'Install it as the message says.'],
 } as const satisfies Record<string, readonly [cause: string, remedy: string]>;
 

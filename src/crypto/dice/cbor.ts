@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { isUtf8 } from 'node:buffer';
 import { assert } from '../../errors.ts';
 
 export type CborKey = number | string;
@@ -97,10 +96,7 @@ function read(reader: Reader, depth: number): Cbor | undefined {
       return readBytes(reader, argument)?.slice();
     case major.text: {
       const text = readBytes(reader, argument);
-      // `ignoreBOM`: a mark at the start is text like any other, or two encodings would read the same.
-      return text !== undefined && isUtf8(text)
-        ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(text)
-        : undefined;
+      return text === undefined ? undefined : decodeUtf8(text);
     }
     case major.array:
       return readArray(reader, argument, depth);
@@ -127,6 +123,15 @@ function readBytes(reader: Reader, length: number): Uint8Array | undefined {
   if (length > reader.bytes.length - reader.at) return undefined;
   reader.at += length;
   return reader.bytes.subarray(reader.at - length, reader.at);
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    // `ignoreBOM`: a mark at the start is text like any other, or two encodings would read the same.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 function readArray(reader: Reader, count: number, depth: number): Cbor[] | undefined {
