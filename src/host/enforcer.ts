@@ -66,6 +66,7 @@ interface Known {
   /** Of the newest order that asked for it. */
   fence: Fence;
   state: Receipt['state'];
+  isDurable: boolean;
 }
 
 interface Rule {
@@ -103,6 +104,7 @@ export class Enforcer {
         signed: { payload, signer, signature },
         fence: instruction.fence,
         state: 'accepted',
+        isDurable: true,
       });
       this.#enforce(instruction);
     }
@@ -147,17 +149,22 @@ export class Enforcer {
       if (known.state === 'applied') this.#report(known.instruction, 'applied', '', []);
       return;
     }
-    this.#known.set(instruction.id, { instruction, signed, fence: instruction.fence, state: 'accepted' });
+    const entry: Known = { instruction, signed, fence: instruction.fence, state: 'accepted', isDurable: false };
+    this.#known.set(instruction.id, entry);
     const stored = pack([signed.payload, signed.signer, signed.signature]);
     this.#persistFence(instruction, [{ key: instructionPrefix + instruction.id, value: stored }], {
       onDurable: () => {
+        entry.isDurable = true;
+        if (!this.#known.has(instruction.id)) this.#known.set(instruction.id, entry);
         this.#report(instruction, 'accepted', '', []);
         this.#enforce(instruction);
       },
       onFailure: (code) => {
-        // What was in force before is so still.
-        if (known === undefined) this.#known.delete(instruction.id);
-        else this.#known.set(instruction.id, known);
+        // What was in force before is so still; what came after stands for itself.
+        if (this.#known.get(instruction.id) === entry) {
+          if (known?.isDurable === true) this.#known.set(instruction.id, known);
+          else this.#known.delete(instruction.id);
+        }
         this.#refuse(instruction, 'not-durable', ` (${code})`);
       },
     });

@@ -133,6 +133,7 @@ export class Lane {
     if (isFirst) return;
     this.#forgetAcknowledgements();
     this.#delivery.send({ type: 'nominee.heard' });
+    if (this.remaining > 0) this.#delivery.send({ type: 'work.added' });
   }
 
   itemsHeld(ids: readonly ItemId[]): void {

@@ -146,7 +146,7 @@ export class Offices {
             return this.#openOffice(subsystem, effect.term);
           case 'office.renewed':
             this.#open.get(subsystem)?.renew(effect.term);
-            return this.onOffices(self, [[subsystem, effect.term]]);
+            return this.onOffices(self, this.held);
           case 'office.closed':
             return this.#closeOffice(subsystem, effect.term);
         }

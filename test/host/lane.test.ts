@@ -100,12 +100,27 @@ class Bench {
 describe('lane', () => {
   test('under any interleaving of work, losses, acknowledgements and nominees, nothing is lost', () => {
     const step = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ kind: fc.constant('items' as const), count: fc.integer({ min: 1, max: 200 }) }) },
-      { weight: 5, arbitrary: fc.record({ kind: fc.constant('evidence' as const), keys: fc.array(fc.nat(150), { maxLength: 100 }) }) },
+      {
+        weight: 5,
+        arbitrary: fc.record({ kind: fc.constant('items' as const), count: fc.integer({ min: 1, max: 200 }) }),
+      },
+      {
+        weight: 5,
+        arbitrary: fc.record({
+          kind: fc.constant('evidence' as const),
+          keys: fc.array(fc.nat(150), { maxLength: 100 }),
+        }),
+      },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant('run' as const), forMs: fc.nat(300) }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('nominee' as const), to: fc.constantFrom('a', 'b', undefined) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('nominee' as const), to: fc.constantFrom('a', 'b', undefined) }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('wire' as const), there: fc.boolean(), back: fc.boolean() }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('wire' as const), there: fc.boolean(), back: fc.boolean() }),
+      },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -113,18 +128,27 @@ describe('lane', () => {
         const totals = new Map<string, number>();
         let sequence = 0;
         let changes = 0;
+        let terms = 1;
         for (const each of steps) {
           if (each.kind === 'items') {
-            bench.lane.addItems(Array.from({ length: each.count }, () => item((sequence += 1))));
+            const first = sequence + 1;
+            sequence += each.count;
+            bench.lane.addItems(Array.from({ length: each.count }, (_, at) => item(first + at)));
           } else if (each.kind === 'evidence') {
             changes += 1;
             for (const key of each.keys) totals.set(`${key} host-0`, changes);
             bench.lane.addEvidence(each.keys.map((key) => piece(key, changes)));
           } else if (each.kind === 'run') bench.clock.runFor(each.forMs);
-          else if (each.kind === 'nominee') bench.change(each.to);
-          else if (each.kind === 'restart' && bench.current !== undefined) {
-            bench.nominees.set(bench.current, Object.assign(new Nominee(), { items: bench.nominees.get(bench.current)!.items }));
-            bench.lane.nomineeHeard(bench.current);
+          else if (each.kind === 'nominee') {
+            bench.change(each.to);
+            bench.lane.nomineeInOffice(terms);
+          } else if (each.kind === 'restart' && bench.current !== undefined) {
+            bench.nominees.set(
+              bench.current,
+              Object.assign(new Nominee(), { items: bench.nominees.get(bench.current)!.items }),
+            );
+            terms += 1;
+            bench.lane.nomineeInOffice(terms);
           } else if (each.kind === 'wire') {
             bench.losesThere = each.there;
             bench.losesBack = each.back;
@@ -156,7 +180,8 @@ describe('lane', () => {
     bench.lane.addItems(Array.from({ length: 300 }, (_, at) => item(at + 1, '🛡'.repeat(500))));
     bench.clock.runFor(10_000);
     expect(bench.lane.remaining).toBe(0);
-    for (const message of bench.messages) expect(encodeMessages([message]).length).toBeLessThanOrEqual(framePlaintextBytesMax);
+    for (const message of bench.messages)
+      expect(encodeMessages([message]).length).toBeLessThanOrEqual(framePlaintextBytesMax);
     const totals = bench.nominees.get('a')!.totals;
     expect([...totals].filter(([cell, total]) => cell.startsWith('999 ') && total === 7)).toHaveLength(1_000);
   });
@@ -165,7 +190,8 @@ describe('lane', () => {
     const bench = new Bench({ delayMs: 40 });
     bench.change('a');
     for (let at = 0; at < 5_000; at += 1) bench.lane.addItems([item(at + 1)]);
-    const sent = (): number => bench.messages.reduce((sum, message) => sum + (message.kind === 'items' ? message.items.length : 0), 0);
+    const sent = (): number =>
+      bench.messages.reduce((sum, message) => sum + (message.kind === 'items' ? message.items.length : 0), 0);
     expect(sent()).toBeLessThanOrEqual(1_024);
     bench.clock.runFor(5_000);
     expect([bench.lane.remaining, bench.nominees.get('a')!.items.size]).toEqual([0, 5_000]);

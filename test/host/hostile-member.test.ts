@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { resolvePolicy } from '../../src/config/policy-schema.ts';
+import { makeHostKeys } from '../../src/crypto/identity.ts';
+import { Host } from '../../src/host/host.ts';
+import { RemediationHost } from '../../src/host/remediation-host.ts';
+import { instructionIdOf, signInstruction } from '../../src/mesh/instruction-signing.ts';
+import { Roster } from '../../src/mesh/roster.ts';
+import { Sessions } from '../../src/mesh/sessions.ts';
+import type { Evidence } from '../../src/messages/evidence.ts';
+import type { Finding } from '../../src/messages/finding.ts';
+import type { Instruction } from '../../src/messages/instruction.ts';
+import type { MeshMessage } from '../../src/messages/mesh-message.ts';
+import { RecordingSwitch } from '../../src/testing/recording-switch.ts';
+import { SimClock } from '../../src/testing/sim-clock.ts';
+import { SimNetwork } from '../../src/testing/sim-network.ts';
+import { SimRandom } from '../../src/testing/sim-random.ts';
+import { SimStorage } from '../../src/testing/sim-storage.ts';
+import { evidence, finding, instruction, item, message } from '../messages/wire-arbitraries.ts';
+
+const random = new SimRandom(1);
+const ids = ['victim', 'hostile', 'third', 'server'] as const;
+const keys = new Map(ids.map((id) => [id, makeHostKeys(id, random)]));
+const liveness = { heartbeatMs: 500, suspectMs: 2_000 };
+
+// What a member may say, with names that mean something here, so that it gets past the first check.
+const subsystem = fc.constantFrom('realm', 'rack-a', 'rack-b', 'nowhere', 'constructor');
+const host = fc.constantFrom('victim', 'hostile', 'third', 'server', 'nobody');
+const heuristic = fc.constantFrom('address-scan', 'syn-flood', 'port-scan', 'constructor', '__proto__', 'host-silent');
+const number = fc.constantFrom(0, 1, 2, 1e12, 2 ** 52, Number.MAX_SAFE_INTEGER);
+const address = fc.constantFrom('192.0.2.1', '0.0.0.0/0', '::/0', 'x', '192.0.2.1|23', '1|2|3|4');
+const closeEvidence: fc.Arbitrary<Evidence> = fc
+  .tuple(
+    evidence,
+    heuristic,
+    address,
+    number,
+    fc.array(fc.tuple(host, fc.array(number, { maxLength: 6 })), { maxLength: 3 }),
+  )
+  .map(([made, id, key, paneStartMs, counts]) => ({
+    ...made,
+    heuristic: id,
+    key,
+    paneStartMs,
+    counts: new Map(counts),
+  }));
+const closeFinding: fc.Arbitrary<Finding> = fc
+  .tuple(finding, heuristic, address, address, fc.constantFrom('hostile', undefined))
+  .map(([made, id, source, destination, sub]) => ({
+    ...made,
+    heuristic: id,
+    key: { source, destination },
+    subsystem: sub,
+    severity: 'high',
+    instructions: [],
+  }));
+const closeInstruction: fc.Arbitrary<Instruction> = fc
+  .tuple(instruction, fc.oneof(subsystem, host), number, number, number, address)
+  .map(([made, authority, epoch, term, expiresAtMs, source]) => {
+    const target = { source };
+    const id = instructionIdOf(authority, made.reason.incident, made.action, target);
+    return {
+      ...made,
+      id,
+      realm: 'r',
+      authority,
+      issuer: 'hostile',
+      fence: { epoch, term, order: 1 },
+      target,
+      issuedAtMs: 0,
+      expiresAtMs,
+    };
+  });
+const hostileMessage: fc.Arbitrary<MeshMessage> = fc.oneof(
+  message,
+  fc
+    .array(fc.tuple(subsystem, number), { maxLength: 4 })
+    .map((offices): MeshMessage => ({ kind: 'heartbeat', offices })),
+  fc
+    .tuple(subsystem, number, fc.array(closeEvidence, { maxLength: 3 }))
+    .map(([sub, batch, pieces]): MeshMessage => ({ kind: 'evidence', subsystem: sub, batch, evidence: pieces })),
+  fc.tuple(subsystem, number).map(([sub, batch]): MeshMessage => ({ kind: 'evidence-merged', subsystem: sub, batch })),
+  fc.tuple(subsystem, fc.array(fc.tuple(item, host, number, number, closeFinding), { maxLength: 3 })).map(
+    ([sub, items]): MeshMessage => ({
+      kind: 'items',
+      subsystem: sub,
+      items: items.map(([made, origin, incarnation, sequence, own]) => ({
+        id: { origin, incarnation, sequence },
+        body: made.body.kind === 'finding' ? { kind: 'finding', finding: own } : made.body,
+      })),
+    }),
+  ),
+  fc
+    .tuple(subsystem, fc.array(fc.record({ origin: host, incarnation: number, sequence: number }), { maxLength: 3 }))
+    .map(([sub, items]): MeshMessage => ({ kind: 'items-held', subsystem: sub, items })),
+  fc.tuple(closeInstruction, fc.array(host, { maxLength: 4 })).map(
+    ([made, targets]): MeshMessage => ({
+      kind: 'instruct',
+      instruction: signInstruction(made, keys.get('hostile')!.signing.secretKey),
+      targets,
+    }),
+  ),
+  fc
+    .tuple(subsystem, closeFinding)
+    .map(
+      ([sub, assessment]): MeshMessage => ({ kind: 'ask', request: 'r', subsystem: sub, incident: 'i', assessment }),
+    ),
+);
+
+test('whatever a member of the realm says in a session, nobody throws and everybody goes on', () => {
+  fc.assert(
+    fc.property(fc.array(hostileMessage, { minLength: 1, maxLength: 25 }), fc.nat(1_000), (messages, seed) => {
+      const clock = new SimClock();
+      const network = new SimNetwork({ clock, seed });
+      const roster = new Roster({
+        realm: 'r',
+        version: 1,
+        issuedAtMs: 0,
+        expiresAtMs: clock.wallMs() + 1e9,
+        top: 'realm',
+        subsystems: [{ id: 'realm' }, { id: 'rack-a', parent: 'realm' }, { id: 'rack-b', parent: 'realm' }],
+        members: ids.map((id) => ({
+          id,
+          signingKey: keys.get(id)!.signing.publicKey,
+          noiseKey: keys.get(id)!.noise.publicKey,
+          ...(id === 'server'
+            ? { role: 'remediation-server' as const }
+            : { role: 'inspector' as const, subsystem: id === 'third' ? 'rack-b' : 'rack-a' }),
+        })),
+      });
+      const defaults = resolvePolicy({}, 'remediation-server');
+      const policy = { ...defaults, response: { ...defaults.response, local: false } };
+      const victim = new Host(
+        { id: 'victim', roster, keys: keys.get('victim')!, policy, liveness },
+        {
+          transport: network.transport('victim'),
+          clock: clock.view(),
+          random: new SimRandom(seed),
+          storage: new SimStorage({ clock, seed }),
+          switch: new RecordingSwitch({ clock, seed }),
+        },
+      );
+      const server = new RemediationHost(
+        { id: 'server', roster, keys: keys.get('server')!, policy, liveness },
+        { transport: network.transport('server'), clock: clock.view(), random: new SimRandom(seed + 1) },
+      );
+      const hostile = new Sessions(
+        {
+          realm: 'r',
+          self: 'hostile',
+          keys: keys.get('hostile')!.noise,
+          keyOf: (id) => roster.member(id)?.noiseKey,
+          transport: network.transport('hostile'),
+          clock: clock.view(),
+          random: new SimRandom(seed + 2),
+          ...liveness,
+          heartbeat: () => ({ kind: 'heartbeat', offices: [] }),
+        },
+        {
+          onMessages: () => undefined,
+          onHeard: () => undefined,
+          onSilent: () => undefined,
+          onTransport: () => undefined,
+        },
+      );
+      victim.start();
+      server.start();
+      hostile.start();
+      for (const peer of ['victim', 'server']) hostile.watch(peer);
+      clock.runFor(3_000);
+      expect([hostile.isUp('victim'), hostile.isUp('server')]).toEqual([true, true]);
+      for (const each of messages) {
+        for (const peer of ['victim', 'server']) hostile.send(peer, [each]);
+        clock.runFor(50);
+      }
+      clock.runFor(5_000);
+      expect(victim.status().offices.map(([name]) => name)).toContain('rack-a');
+      for (const [, term] of victim.status().offices) expect(Number.isSafeInteger(term + 1)).toBe(true);
+      // Also what the victim itself says can still be read: its heartbeats keep the session up.
+      if (!messages.some(({ kind }) => kind === 'close')) expect(hostile.isUp('victim')).toBe(true);
+      expect(hostile.counters()['malformed-message']).toBe(0);
+    }),
+    { numRuns: 150 },
+  );
+});

@@ -1,0 +1,310 @@
+import { describe, expect, test } from 'vitest';
+import { resolvePolicy } from '../../src/config/policy-schema.ts';
+import type { HostEvent } from '../../src/host/events.ts';
+import { Lane } from '../../src/host/lane.ts';
+import { Office } from '../../src/host/office.ts';
+import { Hierarchy, type HierarchyData } from '../../src/mesh/hierarchy.ts';
+import { Ledger } from '../../src/mesh/ledger.ts';
+import type { Evidence } from '../../src/messages/evidence.ts';
+import type { Finding } from '../../src/messages/finding.ts';
+import type { Instruction } from '../../src/messages/instruction.ts';
+import type { Item, MeshMessage } from '../../src/messages/mesh-message.ts';
+import { SimClock } from '../../src/testing/sim-clock.ts';
+import { SimStorage } from '../../src/testing/sim-storage.ts';
+
+const racks: HierarchyData = {
+  subsystems: [
+    { id: 'realm', eligible: ['a1', 'b1'] },
+    { id: 'rack-a', parent: 'realm' },
+    { id: 'rack-b', parent: 'realm' },
+    { id: 'hall', parent: 'realm', eligible: ['h1'] },
+    { id: 'cage', parent: 'hall' },
+  ],
+  hosts: [
+    { id: 'a1', subsystem: 'rack-a' },
+    { id: 'a2', subsystem: 'rack-a' },
+    { id: 'b1', subsystem: 'rack-b' },
+    { id: 'b2', subsystem: 'rack-b' },
+    { id: 'direct', subsystem: 'realm' },
+    { id: 'h1', subsystem: 'cage' },
+    { id: 'h2', subsystem: 'cage' },
+  ],
+};
+
+const evidenceOf = (...origins: string[]): Evidence => ({
+  heuristic: 'address-scan',
+  key: '192.0.2.66|23',
+  paneStartMs: 0,
+  firstMs: 1,
+  lastMs: 2,
+  counts: new Map(origins.map((origin) => [origin, [9, 9]])),
+  distinct: [{ kind: 'exact', hashes: hashesFrom(origins.join()) }],
+  samples: [],
+});
+
+function hashesFrom(text: string): Uint8Array {
+  const start = [...text].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 10_000, 1) * 20;
+  const hashes = new Uint8Array(20 * 8);
+  const view = new DataView(hashes.buffer);
+  for (let at = 0; at < 20; at += 1) view.setUint32(at * 8, start + at);
+  return hashes;
+}
+
+const findingOf = (source: string, change: Partial<Finding> = {}): Finding => ({
+  heuristic: 'address-scan',
+  attack: 'T1046',
+  severity: 'high',
+  confidence: 1,
+  key: { source, port: 23 },
+  counts: {},
+  firstMs: 0,
+  lastMs: 0,
+  samples: [],
+  origins: ['a2'],
+  explain: '',
+  subsystem: undefined,
+  assessedAtMs: 0,
+  instructions: [],
+  ...change,
+});
+const itemOf = (origin: string, sequence: number, finding = findingOf('192.0.2.66')): Item => ({
+  id: { origin, incarnation: 1, sequence },
+  body: { kind: 'finding', finding },
+});
+
+function open(subsystem: string, self: string, hierarchy: HierarchyData = racks, local = true) {
+  const clock = new SimClock();
+  const sent: { to: string; message: MeshMessage }[] = [];
+  const told: HostEvent[] = [];
+  const recorded: Finding[] = [];
+  const signed: Instruction[] = [];
+  const policy = resolvePolicy({}, 'remediation-server');
+  const isTop = subsystem === 'realm';
+  const send = (to: string, messages: readonly MeshMessage[]): boolean => {
+    for (const message of messages) sent.push({ to, message });
+    return true;
+  };
+  const up = isTop ? undefined : new Lane({ subsystem: 'realm', clock, ackTimeoutMs: 500, send });
+  up?.nomineeChanged('b1');
+  const office = new Office({
+    self,
+    realm: 'r',
+    subsystem,
+    term: 5,
+    epoch: 1,
+    hierarchy: new Hierarchy(hierarchy),
+    policy: { ...policy, response: { ...policy.response, local } },
+    remediationServer: 'remediation',
+    heartbeatMs: 500,
+    clock,
+    up,
+    ledger: isTop ? new Ledger(new SimStorage({ clock, seed: 1 })) : undefined,
+    send,
+    sign: (instruction) => {
+      signed.push(instruction);
+      return { payload: Uint8Array.of(1), signer: self, signature: new Uint8Array(64) };
+    },
+    outrun: () => undefined,
+    record: (finding) => void recorded.push(finding),
+    tell: (event) => void told.push(event),
+  });
+  const of = <Kind extends MeshMessage['kind']>(kind: Kind) =>
+    sent.flatMap(({ to, message }) =>
+      message.kind === kind ? [{ to, ...(message as Extract<MeshMessage, { kind: Kind }>) }] : [],
+    );
+  return { clock, office, sent, of, told, recorded, signed };
+}
+
+describe('who may speak for whom', () => {
+  test.each([
+    ['rack-a', 'a2', ['a2'], true],
+    ['rack-a', 'a1', ['a1'], true],
+    ['rack-a', 'a2', ['a1'], false],
+    ['rack-a', 'a2', ['a2', 'a1'], false],
+    ['rack-a', 'a2', ['b1'], false],
+    ['rack-a', 'b1', ['b1'], false],
+    ['rack-a', 'b1', ['a1'], false],
+    ['rack-a', 'a2', ['nobody'], false],
+    ['rack-a', 'nobody', ['nobody'], false],
+    ['rack-a', 'remediation', ['a2'], false],
+    ['rack-a', 'a2', [], false],
+    ['realm', 'a1', ['a1', 'a2'], true],
+    ['realm', 'a2', ['a1', 'a2'], true],
+    ['realm', 'b1', ['a1'], false],
+    ['realm', 'a1', ['a1', 'b1'], false],
+    ['realm', 'direct', ['direct'], true],
+    ['realm', 'direct', ['a1'], false],
+    ['realm', 'a1', ['direct'], false],
+    ['realm', 'h1', ['h1', 'h2'], true],
+    ['realm', 'h2', ['h2'], false],
+  ])('in %s, %s for %j: %s', (subsystem, from, origins, isAllowed) => {
+    const { office, of, clock } = open(subsystem, subsystem === 'realm' ? 'b1' : 'a1');
+    office.onEvidence(from, 7, [evidenceOf(...origins)]);
+    expect([of('evidence-merged').length, office.refused]).toEqual(isAllowed ? [1, 0] : [0, 1]);
+    if (origins.length === 0) return;
+    office.onItems(
+      from,
+      origins.map((origin, at) => itemOf(origin, at + 1)),
+    );
+    clock.runFor(10);
+    expect(office.refused).toBe(isAllowed ? 0 : 2);
+  });
+
+  test('one foreign origin spoils the whole batch', () => {
+    const { office, of } = open('rack-a', 'a1');
+    office.onEvidence('a2', 1, [evidenceOf('a2'), evidenceOf('a1')]);
+    expect(of('evidence-merged')).toEqual([]);
+  });
+
+  test('a receipt in the name of another host says nothing', () => {
+    const { office, told, clock } = open('realm', 'b1');
+    const forged: Item = {
+      id: { origin: 'direct', incarnation: 1, sequence: 1 },
+      body: {
+        kind: 'receipt',
+        receipt: {
+          instruction: 'x',
+          host: 'a1',
+          state: 'applied',
+          reason: '',
+          switchKind: '',
+          enforced: true,
+          lines: [],
+          atMs: 0,
+          expiresAtMs: 0,
+        },
+      },
+    };
+    office.onItems('direct', [forged]);
+    clock.runFor(10);
+    expect(told.filter(({ type }) => type === 'receipt.received')).toEqual([]);
+  });
+});
+
+describe('office', () => {
+  test('answers what several parts saw together, and leaves to one part what it saw alone', () => {
+    const alone = open('realm', 'b1');
+    alone.office.onEvidence('a1', 1, [evidenceOf('a1'), evidenceOf('a2')]);
+    expect(alone.recorded).toEqual([]);
+    const { office, recorded, of, told } = open('realm', 'b1');
+    office.onEvidence('a1', 1, [evidenceOf('a1')]);
+    office.onEvidence('direct', 1, [evidenceOf('direct')]);
+    expect(recorded).toMatchObject([{ heuristic: 'address-scan', origins: ['a1', 'direct'], subsystem: 'realm' }]);
+    expect(of('ask')).toMatchObject([{ to: 'remediation', subsystem: 'realm' }]);
+    expect(told.filter(({ type }) => type === 'incident.opened')).toHaveLength(1);
+  });
+
+  test('an item that is sent again opens nothing again, and is acknowledged again', () => {
+    const { office, told, of, clock } = open('realm', 'b1', racks, false);
+    const item = itemOf('direct', 1, findingOf('192.0.2.1', { severity: 'low' }));
+    for (let times = 0; times < 4; times += 1) {
+      office.onItems('direct', [item]);
+      clock.runFor(10);
+      for (const { request } of of('ask')) office.onAnswer(request, [], 'nothing');
+    }
+    clock.runFor(5);
+    expect(told.filter(({ type }) => type === 'incident.opened')).toHaveLength(1);
+    expect(told.filter(({ type }) => type === 'finding.held').length).toBeLessThanOrEqual(1);
+  });
+
+  test('an answer reaches the incident it was asked for, and no other', () => {
+    const { office, of, signed } = open('realm', 'b1', racks, false);
+    office.onItems(
+      'direct',
+      [1, 2, 3].map((at) => itemOf('direct', at, findingOf(`192.0.2.${at}`))),
+    );
+    const asked = of('ask');
+    expect(new Set(asked.map(({ request }) => request)).size).toBe(3);
+    const [, second] = asked;
+    office.onAnswer(
+      'another request',
+      [{ action: { kind: 'deny' }, target: { source: '192.0.2.9' }, durationMs: 60_000 }],
+      '',
+    );
+    expect(signed).toEqual([]);
+    office.onAnswer(
+      second!.request,
+      [{ action: { kind: 'deny' }, target: { source: '192.0.2.2' }, durationMs: 60_000 }],
+      '',
+    );
+    expect(signed).toMatchObject([{ target: { source: '192.0.2.2' }, reason: { incident: second!.incident } }]);
+  });
+
+  test('instructions go one hop, in portions that fit a frame, and under a new term again', () => {
+    const many: HierarchyData = {
+      subsystems: [{ id: 'realm' }, { id: 'rack', parent: 'realm' }],
+      hosts: [
+        ...Array.from({ length: 1_000 }, (_, at) => ({ id: `r${at}`, subsystem: 'rack' })),
+        { id: 'direct', subsystem: 'realm' },
+      ],
+    };
+    const { office, of, signed } = open('realm', 'direct', many, false);
+    office.onClaims('r7', new Map([['rack', 3]]));
+    office.onItems('direct', [itemOf('direct', 1)]);
+    office.onAnswer(
+      of('ask')[0]!.request,
+      [{ action: { kind: 'deny' }, target: { source: '192.0.2.66' }, durationMs: 60_000 }],
+      '',
+    );
+    const byHop = (): Record<string, number[]> => {
+      const hops: Record<string, number[]> = {};
+      for (const { to, targets } of of('instruct')) hops[to] = [...(hops[to] ?? []), targets.length];
+      return hops;
+    };
+    expect(byHop()).toEqual({ r7: [256, 256, 256, 232], direct: [1] });
+    expect(new Set(of('instruct').flatMap(({ targets }) => targets)).size).toBe(1_001);
+    expect(office.settled).toBe(false);
+    office.renew(9);
+    expect(
+      signed.map(({ id, fence, expiresAtMs }) => [
+        id === signed[0]?.id,
+        fence.term,
+        fence.order,
+        expiresAtMs === signed[0]?.expiresAtMs,
+      ]),
+    ).toEqual([
+      [true, 5, 1, true],
+      [true, 9, 2, true],
+    ]);
+    expect(byHop()).toEqual({ r7: [256, 256, 256, 232, 256, 256, 256, 232], direct: [1, 1] });
+    expect(office.term).toBe(9);
+  });
+
+  test('passes down what is from above to the next hop of each target, never to itself', () => {
+    const { office, of } = open('realm', 'b1');
+    office.onClaims('a2', new Map([['rack-a', 1]]));
+    office.onClaims('b1', new Map([['rack-b', 1]]));
+    const instruction = { payload: Uint8Array.of(1), signer: 'a1', signature: new Uint8Array(64) };
+    office.passDown(instruction, ['a1', 'a2', 'b2', 'direct', 'h1', 'nobody']);
+    expect(of('instruct').map(({ to, targets }) => [to, targets])).toEqual([
+      ['a2', ['a1', 'a2']],
+      ['direct', ['direct']],
+    ]);
+  });
+
+  test('relays items upward, and tells every sender when they are held', () => {
+    const { office, of, clock } = open('rack-a', 'a1');
+    office.onItems('a2', [itemOf('a2', 1)]);
+    office.onItems('a2', [itemOf('a2', 1)]);
+    clock.runFor(10);
+    expect(of('items')).toMatchObject([{ to: 'b1', subsystem: 'realm' }]);
+    expect([of('items-held'), office.settled]).toEqual([[], false]);
+    office.itemsHeld([
+      { origin: 'a2', incarnation: 1, sequence: 1 },
+      { origin: 'x', incarnation: 1, sequence: 1 },
+    ]);
+    expect(of('items-held').map(({ to, items }) => [to, items])).toEqual([
+      ['a2', [{ origin: 'a2', incarnation: 1, sequence: 1 }]],
+    ]);
+    expect(office.settled).toBe(true);
+  });
+
+  test('a reporter that falls silent is a finding, once; one that never reported is none', () => {
+    const { office, recorded } = open('rack-a', 'a1');
+    office.onSilent('a2');
+    office.onEvidence('a2', 1, [evidenceOf('a2')]);
+    office.onSilent('a2');
+    office.onSilent('a2');
+    expect(recorded).toMatchObject([{ heuristic: 'host-silent', key: { host: 'a2' } }]);
+  });
+});
