@@ -36,7 +36,7 @@ export interface EmbeddedHost {
    * @returns False where it found no room and was dropped (and counted).
    */
   frame(bytes: Uint8Array, timestampMs?: number): boolean;
-  /** No more frames: resolves when everything handed in was assessed and answered. */
+  /** No more frames: resolves when everything handed in was assessed and answered, or the host was closed. */
   end(): Promise<void>;
   close(): Promise<void>;
 }
@@ -72,14 +72,16 @@ export function embedHost(options: EmbeddedHostOptions = {}): EmbeddedHost {
   );
   if (onEvent !== undefined) host.on(onEvent);
   host.start();
+  let closed = false;
   return {
     host,
     frame: (bytes, timestampMs = clock.wallMs()) => host.frame(bytes, timestampMs),
     end: async () => {
       host.endOfFrames();
-      while (!host.settled) await new Promise((resolve) => setTimeout(resolve, 10));
+      while (!host.settled && !closed) await new Promise((resolve) => setTimeout(resolve, 10));
     },
     close: async () => {
+      closed = true;
       await host.close();
       await transport.close();
       await enforcementPoint.close();

@@ -10,7 +10,7 @@ import { PacketEngine } from '../detection/engine.ts';
 import { VedetteError } from '../errors.ts';
 import type { Assessment } from '../messages/finding.ts';
 import { assessmentJson, fileReport, findingsReport } from './assess-report.ts';
-import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
+import { type CommandIo, type ExitCode, exitCodeOf, faultText, processIo } from './command-io.ts';
 import { ProgressLines } from './progress.ts';
 import { readPolicyFile } from './read-config.ts';
 
@@ -62,7 +62,7 @@ export function runAssess(
       progress.end();
       if (!json && report !== undefined) io.out(report);
       if (error !== undefined) {
-        io.err(error.message);
+        io.err(faultText(error));
         exitCode = 2;
       }
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VedetteError } from '../errors.ts';
+import { type ErrorCode, errorCatalogue, VedetteError } from '../errors.ts';
 
 /** 0: done. 1: findings or failed checks where asked for. 2: usage, configuration, or a world that is wrong. */
 export type ExitCode = 0 | 1 | 2;
@@ -19,13 +19,27 @@ export const processIo: CommandIo = {
   err: (text) => void process.stderr.write(`${text}\n`),
 };
 
+/** Their messages say or show what to do themselves, nearer to the point than the catalogue can. */
+const saysWhatToDo: ReadonlySet<ErrorCode> = new Set([
+  'config/invalid',
+  'config/unreadable',
+  'document/expired',
+  'keys/missing',
+  'program/missing',
+]);
+
+/** What happened, why, and what to do. `message` is that of the error, its code included. */
+export function faultText({ code, message }: Pick<VedetteError, 'code' | 'message'>): string {
+  return saysWhatToDo.has(code) ? message : `${message}. ${errorCatalogue[code][1]}`;
+}
+
 /** Runs a command; an error that the outside caused is printed without a stack, and is exit code 2. */
 export async function exitCodeOf(io: CommandIo, run: () => Promise<ExitCode>): Promise<ExitCode> {
   try {
     return await run();
   } catch (error) {
     if (!(error instanceof VedetteError)) throw error;
-    io.err(error.message);
+    io.err(faultText(error));
     return 2;
   }
 }

@@ -22,7 +22,7 @@ import { runKeygen } from './keygen.ts';
 import { ProgressLines } from './progress.ts';
 import type { RealmEvent } from './realm-event.ts';
 import type { RealmProgress } from './realm-progress.ts';
-import { tale } from './replay.ts';
+import { endedEarly, tale } from './replay.ts';
 import { Story } from './story.ts';
 
 /** Nothing under way in any process for this long: then it is over. */
@@ -39,9 +39,15 @@ export async function demoOverNats(
   document: Document,
   io: CommandIo,
   progress: RealmProgress,
+  signal?: AbortSignal,
 ): Promise<ExitCode> {
   const broker = await startNatsServer();
   const children = new Map<string, ChildProcess>();
+  // Nobody is left behind, however this process ends.
+  const killAll = (): void => {
+    for (const child of children.values()) child.kill('SIGKILL');
+  };
+  process.once('exit', killAll);
   try {
     document.setIn(['transport'], { kind: 'nats', servers: [broker.url] });
     const file = join(folder, 'realm-nats.yaml');
@@ -57,7 +63,7 @@ export async function demoOverNats(
       return made;
     }
     io.out(`nats-server ${broker.url} (process ${broker.pid}); every server has keys of its own\n`);
-    const story = new Story(new Tree({ subsystems, hosts }).subsystems);
+    const story = new Story(new Tree({ subsystems, hosts }));
     const settled = new Map<string, boolean>(hosts.map(({ id }) => [id, false]));
     let failed: string | undefined;
     const listen = (id: string): void => {
@@ -79,19 +85,22 @@ export async function demoOverNats(
     };
     if (remediation !== undefined) listen(remediation.id);
     for (const { id } of hosts) listen(id);
-    for (let quiet = 0; quiet < quietMs && failed === undefined; ) {
+    for (let quiet = 0; quiet < quietMs && failed === undefined && signal?.aborted !== true; ) {
       await sleep(lookMs);
       quiet = [...settled.values()].every((isSettled) => isSettled) ? quiet + lookMs : 0;
     }
     progress.end();
-    const broken = failed;
+    const early = signal?.aborted === true;
+    const broken = early ? undefined : failed;
     await endAll(children);
+    if (early) io.err(endedEarly);
     io.out(tale(story));
-    if (broken === undefined) return story.troubled ? 2 : 0;
+    if (broken === undefined) return early || story.troubled ? 2 : 0;
     io.err(broken);
     return 2;
   } finally {
     await endAll(children);
+    process.removeListener('exit', killAll);
     await broker.stop();
   }
 }

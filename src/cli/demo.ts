@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseDocument } from 'yaml';
 import { parseHierarchy } from '../config/index.ts';
+import { VedetteError } from '../errors.ts';
 import { generateTraffic, writeTraffic } from '../testing/traffic/index.ts';
 import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
 import { demoOverNats } from './demo-processes.ts';
@@ -45,14 +47,26 @@ Examples:
   $ vedette demo --out ./demo && vedette replay ./demo/realm.yaml --json`,
     )
     .action(async (options: DemoOptions) => {
-      process.exitCode = await runDemo(options, processIo, new RealmProgress());
+      const ending = new AbortController();
+      const stop = (): void => ending.abort();
+      process.once('SIGINT', stop).once('SIGTERM', stop);
+      process.exitCode = await runDemo(options, processIo, new RealmProgress(), ending.signal);
     });
 }
 
-export function runDemo({ nats, seed, out }: DemoOptions, io: CommandIo, progress: RealmProgress): Promise<ExitCode> {
+export function runDemo(
+  { nats, seed, out }: DemoOptions,
+  io: CommandIo,
+  progress: RealmProgress,
+  signal?: AbortSignal,
+): Promise<ExitCode> {
   return exitCodeOf(io, async () => {
-    const folder = out === undefined ? await mkdtemp(join(tmpdir(), 'vedette-demo-')) : resolve(out);
-    await mkdir(folder, { recursive: true });
+    const folder = await demoFolder(out);
+    const sweep = (): void => {
+      if (out === undefined) rmSync(folder, { recursive: true, force: true });
+    };
+    // Also where the process is ended before its time, because nobody reads its output any more.
+    process.once('exit', sweep);
     try {
       const text = await readFile(hierarchyFile, 'utf8');
       const { hosts } = parseHierarchy(text, 'config/demo.yaml');
@@ -72,14 +86,25 @@ export function runDemo({ nats, seed, out }: DemoOptions, io: CommandIo, progres
       const form = nats ? 'one process per server over a private nats-server' : 'all in this process';
       io.out(`Running the realm: 4 servers in 2 subsystems and a remediation server, ${form}.\n`);
       const exitCode = nats
-        ? await demoOverNats(folder, document, io, progress)
-        : await runReplay(file, { capture: new Map(), json: false }, io, progress);
+        ? await demoOverNats(folder, document, io, progress, signal)
+        : await runReplay(file, { capture: new Map(), json: false }, io, progress, signal);
       if (out !== undefined) io.out(`\nkept in ${folder}; run it again with: vedette replay ${file}`);
       return exitCode;
     } finally {
-      if (out === undefined) await rm(folder, { recursive: true, force: true });
+      process.removeListener('exit', sweep);
+      sweep();
     }
   });
+}
+
+async function demoFolder(out: string | undefined): Promise<string> {
+  if (out === undefined) return mkdtemp(join(tmpdir(), 'vedette-demo-'));
+  try {
+    await mkdir(resolve(out), { recursive: true });
+  } catch (cause) {
+    throw new VedetteError('capture/unwritable', `the directory ${out} cannot be made: ${String(cause)}`, { cause });
+  }
+  return resolve(out);
 }
 
 /** The captures, and what is in them in words. */

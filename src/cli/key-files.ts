@@ -14,11 +14,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { Hierarchy } from '../config/index.ts';
 import { base64 } from '../crypto/documents/dsse.ts';
 import { ed25519PublicKey, isWeakEd25519PublicKey } from '../crypto/ed25519.ts';
 import type { HostKeys, SecretAndPublicKey } from '../crypto/identity.ts';
 import { x25519PublicKey } from '../crypto/x25519.ts';
 import { type ErrorCode, VedetteError } from '../errors.ts';
+import { Hierarchy as Tree } from '../mesh/hierarchy.ts';
 import { type Roster, readRoster, rosterBytesMax } from '../mesh/roster.ts';
 
 export const realmKeyFile = 'realm.key';
@@ -66,9 +68,15 @@ export interface LoadedKeys {
  * @throws VedetteError `keys/missing`, `keys/malformed`, `keys/not-in-roster`, `keys/weak`, `document/malformed`,
  * `document/signature`.
  */
-export async function loadKeys(directory: string, id: string): Promise<LoadedKeys> {
+export async function loadKeys(directory: string, id: string, realm: string): Promise<LoadedKeys> {
   const authority = await readRealmPublic(directory);
   if (authority === undefined) throw missing(join(directory, realmPublicFile), "the realm's public key");
+  if (authority.realm !== realm) {
+    throw new VedetteError(
+      'keys/malformed',
+      `${join(directory, realmPublicFile)} belongs to realm '${authority.realm}', not '${realm}'`,
+    );
+  }
   const rosterEnvelope = await readIfThere(join(directory, rosterFile), rosterBytesMax, 'document/malformed');
   if (rosterEnvelope === undefined) throw missing(join(directory, rosterFile), 'the signed roster');
   const path = join(directory, hostKeyFile(id));
@@ -83,6 +91,24 @@ export async function loadKeys(directory: string, id: string): Promise<LoadedKey
     authorityKey: authority.publicKey,
     warnings: open ? [`${path} can be read by other users of this server; run: chmod 600 ${path}`] : [],
   };
+}
+
+/** What a hierarchy file says otherwise than the roster that was signed for it. The roster holds. */
+export function compareWithRoster(file: string, { subsystems, hosts }: Hierarchy, { hierarchy }: Roster): string[] {
+  const tree = new Tree({ subsystems, hosts });
+  const sameSubsystems =
+    tree.subsystems.length === hierarchy.subsystems.length &&
+    tree.subsystems.every(
+      (id) =>
+        hierarchy.hasSubsystem(id) &&
+        hierarchy.parent(id) === tree.parent(id) &&
+        hierarchy.electorate(id).join() === tree.electorate(id).join(),
+    );
+  const sameHosts = hosts.every(
+    ({ id, subsystem }) => hierarchy.hasHost(id) && hierarchy.subsystemOf(id) === subsystem,
+  );
+  if (sameSubsystems && sameHosts) return [];
+  return [`${file} was changed after the roster was signed; the roster holds until \`vedette keygen\` signs a new one`];
 }
 
 /**

@@ -5,10 +5,11 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { VedetteError } from '../errors.ts';
 import { assessCommand } from './assess.ts';
 import { checkCommand } from './check.ts';
+import { faultText } from './command-io.ts';
 import { demoCommand } from './demo.ts';
 import { keygenCommand } from './keygen.ts';
 import { replayCommand } from './replay.ts';
@@ -18,9 +19,14 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+const plainHelp = new Help();
 const program = new Command('vedette')
   .description('Finds security anomalies across many servers at once.')
   .version(version)
+  .configureHelp({
+    // A switch is off unless it is given; nobody needs to read `(default: false)`.
+    optionDescription: (option) => (option.isBoolean() ? option.description : plainHelp.optionDescription(option)),
+  })
   .showHelpAfterError('(add --help for what is allowed)')
   .exitOverride((error) => {
     // Usage faults are exit code 2 everywhere; help and version are none.
@@ -49,6 +55,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof VedetteError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  process.stderr.write(`${faultText(error)}\n`);
   process.exitCode = 2;
 }

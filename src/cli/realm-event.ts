@@ -7,6 +7,7 @@ import type { HostEvent } from '../host/events.ts';
 import type { RemediationHostEvent } from '../host/remediation-host.ts';
 import type { Action, Instruction, Receipt, Target } from '../messages/instruction.ts';
 import type { Proposal } from '../messages/mesh-message.ts';
+import { faultText } from './command-io.ts';
 
 export interface RealmEvent {
   /** The host, or the remediation server, that told it. */
@@ -96,7 +97,7 @@ export function eventText(event: RealmEvent['event']): string | undefined {
       return `read everything: ${packets.toLocaleString('en-US')} packets, ${flows.toLocaleString('en-US')} flows${cut}`;
     }
     case 'path.failed':
-      return `sees no packets any more: ${event.reason}`;
+      return `sees no packets any more: ${faultText({ code: event.code, message: event.reason })}`;
     case 'finding.recorded':
       return `found ${event.finding.heuristic} (${event.finding.severity}, ${event.finding.attack}): ${event.finding.explain}`;
     case 'incident.opened':

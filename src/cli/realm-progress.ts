@@ -41,6 +41,11 @@ export class RealmProgress {
     }
   }
 
+  /** Takes the lines off the screen, so that something else can be said. */
+  clear(): void {
+    this.#lines.clear();
+  }
+
   end(): void {
     for (const timer of this.#waiting.values()) clearTimeout(timer);
     this.#lines.end();
@@ -49,7 +54,7 @@ export class RealmProgress {
   #sayWaiting(reason: string): void {
     if (reason === this.#saidWaiting) return;
     this.#saidWaiting = reason;
-    this.#lines.clear();
+    this.clear();
     process.stderr.write(`waiting for the mesh: ${reason}; everything is kept until it is back\n`);
   }
 }

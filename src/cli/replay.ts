@@ -5,15 +5,15 @@
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { SystemRandom } from '../adapters/system/system-random.ts';
 import { makeRealmIdentities } from '../assembly/realm-identities.ts';
 import type { Hierarchy } from '../config/index.ts';
 import type { HostKeys } from '../crypto/identity.ts';
 import { VedetteError } from '../errors.ts';
 import { type Roster, verifyRoster } from '../mesh/roster.ts';
-import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
-import { loadKeys, rosterFile } from './key-files.ts';
+import { type CommandIo, type ExitCode, exitCodeOf, faultText, processIo } from './command-io.ts';
+import { compareWithRoster, loadKeys, rosterFile } from './key-files.ts';
 import { readHierarchyFile } from './read-config.ts';
 import { eventJson, type RealmEvent } from './realm-event.ts';
 import { RealmProgress } from './realm-progress.ts';
@@ -30,7 +30,11 @@ export function replayCommand(): Command {
   return new Command('replay')
     .description('Run a whole hierarchy in this process on capture files, and tell what it found and did.')
     .argument('<hierarchy.yaml>', 'the hierarchy file')
-    .option('--capture <host=file>', 'a capture for one host; may be given for each host', addCapture, new Map())
+    .addOption(
+      new Option('--capture <host=file>', 'a capture for one host; may be given for each host')
+        .argParser(addCapture)
+        .default(new Map(), 'what the hierarchy file names'),
+    )
     .option('--json', 'print every event as one JSON object per line instead of the story', false)
     .addHelpText(
       'after',
@@ -38,7 +42,7 @@ export function replayCommand(): Command {
 Hosts without --capture read the capture that the hierarchy file names for them, if any. Keys are taken from the keys
 directory of the hierarchy file if there is a roster; without one they are made for this replay only.
 
-Exit code: 0 done, with or without findings; 2 where something could not be read or was lost.
+Exit code: 0 done, with or without findings; 2 where something could not be read or was lost, or after SIGINT.
 
 Examples:
   $ vedette replay realm.yaml --capture host-1=a.pcap --capture host-2=b.pcap
@@ -72,12 +76,20 @@ export function runReplay(
         `no host of ${file} has a capture; name one with --capture <host>=<file>`,
       );
     }
-    const { roster, keysOf } = await identitiesOf(hierarchy, folder);
-    const story = new Story(roster.hierarchy.subsystems);
+    const { roster, keysOf } = await identitiesOf(file, hierarchy, folder, io);
+    const blind = hierarchy.hosts.filter(({ id, source }) => source.kind !== 'capture' && !capture.has(id));
+    const story = new Story(
+      roster.hierarchy,
+      blind.map(({ id }) => id),
+    );
     const onEvent = (event: RealmEvent): void => {
       story.take(event);
       progress.take(event);
       if (json) io.out(eventJson(event));
+      if (event.event.type !== 'path.failed') return;
+      const { code, reason } = event.event;
+      progress.clear();
+      io.err(`${event.host}: ${faultText({ code, message: reason })}`);
     };
     const captures = new Map([...capture].map(([host, path]) => [host, resolve(path)]));
     try {
@@ -85,11 +97,14 @@ export function runReplay(
     } finally {
       progress.end();
     }
-    if (signal?.aborted === true) io.err('ended early: what is told below is what was known by then');
+    const early = signal?.aborted === true;
+    if (early) io.err(endedEarly);
     if (!json) io.out(tale(story));
-    return story.troubled ? 2 : 0;
+    return early || story.troubled ? 2 : 0;
   });
 }
+
+export const endedEarly = 'ended early: what is told is what was known by then';
 
 /** The story with what every reader asks first in its last line. */
 export function tale(story: Story): string {
@@ -100,8 +115,10 @@ export function tale(story: Story): string {
 
 /** Key files where there are some, all of them then; else identities that live as long as this process. */
 async function identitiesOf(
+  file: string,
   hierarchy: Hierarchy,
   folder: string,
+  io: CommandIo,
 ): Promise<{ readonly roster: Roster; keysOf(member: string): HostKeys | undefined }> {
   const { realm, subsystems, hosts, remediation } = hierarchy;
   const directory = resolve(folder, hierarchy.keys);
@@ -113,11 +130,12 @@ async function identitiesOf(
   const keys = new Map<string, HostKeys>();
   let roster: Roster | undefined;
   for (const member of members) {
-    const { keys: own, rosterEnvelope, authorityKey } = await loadKeys(directory, member);
+    const { keys: own, rosterEnvelope, authorityKey } = await loadKeys(directory, member, realm);
     roster ??= verifyRoster(rosterEnvelope, { authorityKey, nowMs: Date.now(), versionMin: 0 });
     keys.set(member, own);
   }
   if (roster === undefined) throw new VedetteError('keys/missing', `${directory} has a roster, but no member has keys`);
+  for (const warning of compareWithRoster(file, hierarchy, roster)) io.err(`warning: ${warning}`);
   return { roster, keysOf: (member) => keys.get(member) };
 }
 

@@ -13,12 +13,13 @@ import {
   transportMaker,
 } from '../assembly/assemble.ts';
 import { VedetteError } from '../errors.ts';
-import type { Host } from '../host/host.ts';
+import { Host } from '../host/host.ts';
+import type { RemediationHost } from '../host/remediation-host.ts';
 import { type Roster, verifyRoster } from '../mesh/roster.ts';
 import { pack, unpack } from '../messages/packed.ts';
 import type { Storage } from '../ports/storage.ts';
 import { type CommandIo, type ExitCode, exitCodeOf, processIo } from './command-io.ts';
-import { loadKeys } from './key-files.ts';
+import { compareWithRoster, loadKeys } from './key-files.ts';
 import { readHierarchyFile } from './read-config.ts';
 import { eventJson, eventText, instantText, type RealmEvent } from './realm-event.ts';
 
@@ -66,7 +67,8 @@ export function runRun(
     const { hierarchy, folder } = await readHierarchyFile(file);
     const isRemediation = hierarchy.remediation?.id === id;
     if (!isRemediation && !hierarchy.hosts.some((host) => host.id === id)) {
-      const known = hierarchy.hosts.slice(0, 8).map((host) => host.id);
+      const remediationIds = hierarchy.remediation === undefined ? [] : [hierarchy.remediation.id];
+      const known = [...hierarchy.hosts.slice(0, 8).map((host) => host.id), ...remediationIds];
       throw new VedetteError('config/invalid', `there is no host '${id}' in ${file}; it has ${known.join(', ')}`);
     }
     if (hierarchy.transport.kind === 'in-process' && hierarchy.hosts.length > 1) {
@@ -75,13 +77,18 @@ export function runRun(
         `${file} has transport in-process, which joins no two processes; use kind nats, or \`vedette replay\` for all hosts in one process`,
       );
     }
-    const { keys, rosterEnvelope, authorityKey, warnings } = await loadKeys(resolve(folder, hierarchy.keys), id);
+    const { keys, rosterEnvelope, authorityKey, warnings } = await loadKeys(
+      resolve(folder, hierarchy.keys),
+      id,
+      hierarchy.realm,
+    );
     for (const warning of warnings) io.err(`warning: ${warning}`);
     const storage = openStorage(hierarchy, folder, id);
     const roster = await acceptRoster(storage, rosterEnvelope, authorityKey).catch(async (error: unknown) => {
       await storage.close();
       throw error;
     });
+    for (const warning of compareWithRoster(file, hierarchy, roster)) io.err(`warning: ${warning}`);
     const transport = transportMaker(hierarchy, folder)(id);
     const base = { hierarchy, folder, roster, keys, transport, storage };
     const tell = (event: RealmEvent['event']): void => {
@@ -90,21 +97,20 @@ export function runRun(
       const text = eventText(event);
       if (text !== undefined) io.out(`${instantText(told.atMs)} ${id}: ${text}`);
     };
-    let running: Assembled<unknown>;
-    let host: Host | undefined;
-    if (isRemediation) {
-      const server = assembleRemediation(id, base);
-      server.member.on(tell);
-      server.member.start();
-      running = server;
-    } else {
-      const assembled = assembleHost(id, { ...base, ...(capture !== undefined && { capture: resolve(capture) }) });
-      host = assembled.member;
-      host.on(tell);
-      host.start();
-      running = assembled;
+    let running: Assembled<Host> | Assembled<RemediationHost>;
+    try {
+      running = isRemediation
+        ? assembleRemediation(id, base)
+        : assembleHost(id, { ...base, ...(capture !== undefined && { capture: resolve(capture) }) });
+    } catch (error) {
+      await transport.close();
+      await storage.close();
+      throw error;
     }
-    await untilAborted(signal, host, tell);
+    const { member } = running;
+    member.on(tell);
+    member.start();
+    await untilAborted(signal, member instanceof Host ? member : undefined, tell);
     await running.close();
     if (isRemediation) await storage.close();
     return 0;

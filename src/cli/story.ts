@@ -4,10 +4,13 @@
  *
  * @module
  */
+import { VedetteError } from '../errors.ts';
+import type { Hierarchy } from '../mesh/hierarchy.ts';
 import type { Finding } from '../messages/finding.ts';
 import type { Instruction, Receipt } from '../messages/instruction.ts';
 import type { Proposal } from '../messages/mesh-message.ts';
 import type { PathCounters } from '../ports/packet-path.ts';
+import { faultText } from './command-io.ts';
 import {
   durationText,
   instantText,
@@ -20,6 +23,8 @@ import {
 
 /** Keys of evidence that are remembered with who merged them; more are only counted. */
 const keysMax = 10_000;
+/** Hosts named that were given nothing to read. */
+const blindMax = 12;
 /** Findings told in full; more are only counted. */
 const findingsMax = 1_000;
 
@@ -37,14 +42,14 @@ interface Incident {
 interface Sight {
   counters: PathCounters | undefined;
   truncated: boolean;
-  failed: string | undefined;
+  failed: boolean;
 }
 
 export class Story {
   /** By host. */
   readonly #sights = new Map<string, Sight>();
-  /** By subsystem. */
-  readonly #nominees = new Map<string, { readonly host: string; readonly term: number }>();
+  /** By subsystem: who held the office, one after another. */
+  readonly #nominees = new Map<string, string[]>();
   /** Newest of each (teller, heuristic, key), and how often it was told. */
   readonly #findings = new Map<string, { finding: Finding; teller: string; times: number }>();
   /** Senders, by subsystem and then by key. */
@@ -54,12 +59,14 @@ export class Story {
   /** By instruction, then by host: the newest receipt that says something. */
   readonly #receipts = new Map<string, Map<string, Receipt>>();
   readonly #troubles: string[] = [];
-  readonly #subsystems: readonly string[];
+  readonly #hierarchy: Hierarchy;
+  readonly #blind: readonly string[];
   #untold = 0;
 
-  /** @param subsystems - Parents before their children. */
-  constructor(subsystems: readonly string[]) {
-    this.#subsystems = subsystems;
+  /** @param blind - Hosts that read nothing because nothing was given to them. */
+  constructor(hierarchy: Hierarchy, blind: readonly string[] = []) {
+    this.#hierarchy = hierarchy;
+    this.#blind = blind;
   }
 
   /** How many findings there are, of hosts and of subsystems. */
@@ -75,17 +82,21 @@ export class Story {
   take({ host, event }: RealmEvent): void {
     switch (event.type) {
       case 'office.opened':
-        this.#nominees.set(event.subsystem, { host, term: event.term });
+        this.#takeOffice(event.subsystem, host);
+        return;
+      case 'path.progressed':
+        this.#sights.set(host, { counters: event.counters, truncated: false, failed: false });
         return;
       case 'path.ended':
-        this.#sights.set(host, { counters: event.counters, truncated: event.truncated, failed: undefined });
-        return;
+        this.#sights.set(host, { counters: event.counters, truncated: event.truncated, failed: false });
+        return this.#checkLinkType(host, event.counters);
       case 'path.failed':
-        this.#sights.set(host, { counters: undefined, truncated: false, failed: event.reason });
-        this.#troubles.push(`${host}: ${event.reason}`);
+        this.#sights.set(host, { counters: this.#sights.get(host)?.counters, truncated: false, failed: true });
+        this.#troubles.push(`${host}: ${faultText({ code: event.code, message: event.reason })}`);
         return;
       case 'finding.recorded':
-        return this.#takeFinding(host, event.finding);
+        // What made a host blind is told as a trouble.
+        return event.finding.heuristic === 'sight-lost' ? undefined : this.#takeFinding(host, event.finding);
       case 'evidence.merged':
         return this.#takeMerged(event.subsystem, event.from, event.keys);
       case 'incident.opened': {
@@ -145,6 +156,19 @@ export class Story {
     ];
   }
 
+  #takeOffice(subsystem: string, host: string): void {
+    const holders = this.#nominees.get(subsystem) ?? [];
+    this.#nominees.set(subsystem, holders);
+    if (holders.at(-1) !== host) holders.push(host);
+  }
+
+  /** Packets that nobody can decode are no reason to say that nothing was found. */
+  #checkLinkType(host: string, { packets, skipped }: PathCounters): void {
+    if (packets === 0 || skipped['link-type'] !== packets) return;
+    const error = new VedetteError('capture/unsupported-link-type', 'no packet is of a link type that is decoded');
+    this.#troubles.push(`${host}: ${faultText(error)}`);
+  }
+
   #takeFinding(teller: string, finding: Finding): void {
     const key = `${teller} ${finding.subsystem ?? ''} ${finding.heuristic} ${Object.values(finding.key).join('|')}`;
     const known = this.#findings.get(key);
@@ -186,24 +210,33 @@ export class Story {
   #sightLines(): string[] {
     const lines = ['What was read (times are UTC)'];
     for (const [host, { counters, truncated, failed }] of [...this.#sights].sort(byName)) {
-      if (counters === undefined) {
-        lines.push(`  ${host}: nothing: ${failed ?? ''}`);
+      if (counters === undefined || (failed && counters.packets === 0)) {
+        lines.push(`  ${host}: nothing, see below`);
         continue;
       }
-      const { packets, flows, malformed, evicted } = counters;
-      const parts = [`${number(packets)} packets`, `${number(flows)} flows`];
-      const bad = sum(malformed);
-      if (bad > 0) parts.push(`${number(bad)} malformed (${Object.keys(malformed).join(', ')})`);
-      if (sum(evicted) > 0) parts.push(`${number(sum(evicted))} table entries let go`);
+      const { packets, flows, malformed, evicted, skipped } = counters;
+      const parts = [amount(packets, 'packet'), amount(flows, 'flow')];
+      if (sum(malformed) > 0) parts.push(`${number(sum(malformed))} malformed (${countsText(malformed)})`);
+      if (sum(skipped) > 0) parts.push(`${number(sum(skipped))} not looked into (${countsText(skipped)})`);
+      if (sum(evicted) > 0) parts.push(`${number(sum(evicted))} table entries let go (${countsText(evicted)})`);
       if (truncated) parts.push('the file is cut off inside a packet; what came before was read');
+      if (failed) parts.push('then it failed, see below');
       lines.push(`  ${host}: ${parts.join(', ')}`);
+    }
+    if (this.#blind.length > 0) {
+      const shown = this.#blind.slice(0, blindMax).join(', ');
+      const more = this.#blind.length > blindMax ? ` and ${this.#blind.length - blindMax} more` : '';
+      lines.push(`  nothing was given to ${shown}${more}`);
     }
     return lines.length > 1 ? [...lines, ''] : [];
   }
 
   #nomineeLines(): string[] {
     const lines = ['Who was nominee'];
-    for (const [subsystem, { host }] of [...this.#nominees].sort(byName)) lines.push(`  ${subsystem}: ${host}`);
+    for (const subsystem of this.#hierarchy.subsystems) {
+      const holders = this.#nominees.get(subsystem) ?? [];
+      lines.push(`  ${subsystem}: ${holders.length === 0 ? 'nobody' : holders.join(', then ')}`);
+    }
     return [...lines, ''];
   }
 
@@ -252,15 +285,23 @@ export class Story {
   /** Which nominee merged this key, from whom: lowest level first. */
   #mergeLines(key: string): string[] {
     const lines: string[] = [];
-    for (const subsystem of [...this.#subsystems].reverse()) {
+    for (const subsystem of this.#lowestFirst()) {
       const byKey = this.#merged.get(subsystem);
       if (byKey?.has(key) !== true) continue;
       const senders = [...(byKey.get(key) ?? [])].sort().join(', ');
       lines.push(
-        `    merged at ${subsystem} (${this.#nominees.get(subsystem)?.host ?? '?'}): evidence from ${senders}`,
+        `    merged at ${subsystem} (${this.#nominees.get(subsystem)?.join(', then ') ?? '?'}): evidence from ${senders}`,
       );
     }
     return lines;
+  }
+
+  #lowestFirst(): readonly string[] {
+    const depth = new Map<string, number>();
+    for (const id of this.#hierarchy.subsystems) {
+      depth.set(id, 1 + (depth.get(this.#hierarchy.parent(id) ?? '') ?? 0));
+    }
+    return this.#hierarchy.subsystems.toSorted((left, right) => (depth.get(right) ?? 0) - (depth.get(left) ?? 0));
   }
 
   #receiptLines(instruction: string): string[] {
@@ -300,6 +341,13 @@ const proposalsText = (proposals: readonly Proposal[]): string =>
   proposals.length === 0 ? 'do nothing' : proposals.map(proposalText).join('; ');
 
 const number = (value: number): string => value.toLocaleString('en-US');
+const amount = (value: number, noun: string): string => `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
+/** Largest first. */
+const countsText = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .toSorted(([, left], [, right]) => right - left)
+    .map(([name, count]) => `${name} ${number(count)}`)
+    .join(', ');
 const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
 const byName = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number =>

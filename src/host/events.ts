@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ErrorCode } from '../errors.ts';
 import type { Finding, ItemId } from '../messages/finding.ts';
 import type { Instruction, Receipt } from '../messages/instruction.ts';
 import type { Proposal } from '../messages/mesh-message.ts';
@@ -25,7 +26,7 @@ export type HostEvent =
       readonly packetTimeMs: number;
     }
   | { readonly type: 'path.ended'; readonly counters: PathCounters; readonly truncated: boolean }
-  | { readonly type: 'path.failed'; readonly code: string; readonly reason: string }
+  | { readonly type: 'path.failed'; readonly code: ErrorCode; readonly reason: string }
   /** This host stands for a finding: its own, or on the merged evidence of a subsystem it is nominee of. */
   | { readonly type: 'finding.recorded'; readonly finding: Finding }
   /** This host is top nominee and holds a finding of `id.origin`. */

@@ -80,7 +80,7 @@ async function codeOf(run: () => Promise<unknown>): Promise<string> {
 }
 
 const rosterOf = async (host = 'h1') => {
-  const { rosterEnvelope, authorityKey } = await loadKeys(keys, host);
+  const { rosterEnvelope, authorityKey } = await loadKeys(keys, host, 'demo');
   return verifyRoster(rosterEnvelope, { authorityKey, nowMs, versionMin: 1 });
 };
 
@@ -110,7 +110,7 @@ describe('the first run', () => {
       ['remediation', 'remediation-server', undefined],
     ]);
     for (const id of ['h1', 'h2', 'remediation']) {
-      const { keys: own, warnings } = await loadKeys(keys, id);
+      const { keys: own, warnings } = await loadKeys(keys, id, 'demo');
       expect(roster.member(id)).toMatchObject({ signingKey: own.signing.publicKey, noiseKey: own.noise.publicKey });
       expect(warnings).toEqual([]);
     }
@@ -207,7 +207,7 @@ describe('running again', () => {
     writeHierarchy(['h1']);
     const { out } = await keygen();
     expect(out).toContain(`left  ${keys}/hosts/h2.key.json (not in the hierarchy any more)`);
-    expect(await codeOf(() => loadKeys(keys, 'h2'))).toBe('keys/not-in-roster');
+    expect(await codeOf(() => loadKeys(keys, 'h2', 'demo'))).toBe('keys/not-in-roster');
   });
 
   test('with --force makes all keys new, and versions still rise', async () => {
@@ -320,7 +320,7 @@ describe('loading', () => {
     await keygen();
     const secret: string = JSON.parse(readFileSync(join(keys, 'hosts/h1.key.json'), 'utf8')).signingSecretKey;
     spoil();
-    const error = await loadKeys(keys, 'h1').then(
+    const error = await loadKeys(keys, 'h1', 'demo').then(
       () => undefined,
       (thrown: unknown) => thrown,
     );
@@ -334,13 +334,13 @@ describe('loading', () => {
   test('a key file that others can read is told about', async () => {
     await keygen();
     chmodSync(join(keys, 'hosts/h1.key.json'), 0o640);
-    const { warnings } = await loadKeys(keys, 'h1');
+    const { warnings } = await loadKeys(keys, 'h1', 'demo');
     expect(warnings).toEqual([expect.stringMatching(/can be read by other users.*chmod 600/)]);
   });
 
   test('an expired roster is loaded, and refused by whoever looks at the clock', async () => {
     await keygen({ validForMs: 60_000 });
-    const { rosterEnvelope, authorityKey } = await loadKeys(keys, 'h1');
+    const { rosterEnvelope, authorityKey } = await loadKeys(keys, 'h1', 'demo');
     expect(() => verifyRoster(rosterEnvelope, { authorityKey, nowMs: nowMs + 60_000, versionMin: 1 })).toThrow(
       'document/expired',
     );
