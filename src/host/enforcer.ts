@@ -199,6 +199,8 @@ export class Enforcer {
     const { clock, switch: enforcementPoint, mode } = this.#options;
     const ruleId = ruleIdOf(instruction.action, instruction.target);
     const { issuedAtMs, expiresAtMs } = instruction;
+    // It may have ended while it was being made durable: nothing is done late.
+    if (expiresAtMs <= clock.wallMs()) return this.#settle(instruction.id, 'expired', '', []);
     // Where this host's clock is behind, the rule still lives no longer than the instruction was meant to.
     const endsInMs = Math.max(1, Math.min(expiresAtMs - clock.wallMs(), expiresAtMs - issuedAtMs));
     const rule = this.#rules.get(ruleId);

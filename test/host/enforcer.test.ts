@@ -291,6 +291,15 @@ describe('enforcer', () => {
     ]);
   });
 
+  test('what ends while it is being made durable never reaches the switch', () => {
+    const bench = new Bench();
+    const write = bench.storage.write.bind(bench.storage);
+    bench.storage.write = (changes, onDurable) =>
+      write(changes, (error) => void bench.clock.setTimeout(() => onDurable(error), 500));
+    bench.give({ forMs: 400 }, 1_000);
+    expect([bench.switch.changes, bench.states]).toEqual([[], ['accepted', 'expired']]);
+  });
+
   test('closed, it touches the switch no more, even if a write ends later', () => {
     const bench = new Bench();
     bench.give({}, 0);
