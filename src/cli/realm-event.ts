@@ -121,7 +121,7 @@ export function eventText(event: RealmEvent['event']): string | undefined {
     case 'incident.settled':
       return `incident ${event.incident}: ${event.outcome}${event.explain === '' ? '' : ` (${event.explain})`}`;
     case 'loss.counted':
-      return `LOST ${event.count} ${event.what}: ${event.reason}`;
+      return `LOST ${event.count} × ${event.what}: ${event.reason}`;
     case 'remediation.request':
       return `${event.by} asks about ${event.incident}`;
     case 'remediation.reply':

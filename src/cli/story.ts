@@ -139,7 +139,7 @@ export class Story {
       case 'receipt.recorded':
         return this.#takeReceipt(event.receipt);
       case 'loss.counted':
-        this.#troubles.push(`${host} lost ${event.count} ${event.what}: ${event.reason}`);
+        this.#troubles.push(`${host} lost ${event.count} × ${event.what}: ${event.reason}`);
         return;
       default:
         return;

@@ -119,7 +119,11 @@ describe('a file with faults', () => {
   });
 
   test.each<[name: string, path: () => string, says: RegExp]>([
-    ['missing', () => join(folder, 'nothing.yaml'), /^config\/not-found: there is no file .*nothing\.yaml\. Check the path\.$/],
+    [
+      'missing',
+      () => join(folder, 'nothing.yaml'),
+      /^config\/not-found: there is no file .*nothing\.yaml\. Check the path\.$/,
+    ],
     ['below a file', () => join(file('a-file', ''), 'x.yaml'), /^config\/not-found: /],
     ['a directory', () => folder, /^config\/unreadable: .* cannot be read: it is a directory$/],
     [
