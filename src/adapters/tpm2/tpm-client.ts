@@ -34,7 +34,7 @@ export interface TpmCommand {
 
 export interface TpmClientOptions {
   readonly address: TpmAddress;
-  /** How long one command may take, resubmissions included. */
+  /** How long one exchange may take, and for how long a command is sent again. */
   readonly timeoutMs: number;
 }
 
@@ -67,6 +67,7 @@ export class TpmClient {
   #link: TpmLink | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #resubmitted = 0;
+  #emptied = 0;
 
   constructor(options: TpmClientOptions) {
     this.#options = options;
@@ -75,6 +76,11 @@ export class TpmClient {
   /** How often a command was sent again because the TPM asked for it. */
   get resubmitted(): number {
     return this.#resubmitted;
+  }
+
+  /** How often the TPM was emptied of objects and sessions, ours included. */
+  get emptied(): number {
+    return this.#emptied;
   }
 
   /** Whether a link is open: what was made on an earlier one is gone on a device with a resource manager. */
@@ -98,7 +104,7 @@ export class TpmClient {
     let started = false;
     let emptied = false;
     for (let attempt = 0; ; attempt++) {
-      const response = await this.#exchange(sent, deadlineMs);
+      const response = await this.#exchange(sent);
       switch (response.code) {
         case responseCode.success:
           return response;
@@ -112,7 +118,7 @@ export class TpmClient {
         case responseCode.initialize:
           if (started || sent.code === command.startup) throw new TpmRefusal(response.code, sent);
           started = true;
-          await this.#start(deadlineMs);
+          await this.#start();
           continue;
         case responseCode.objectMemory:
         case responseCode.objectHandles:
@@ -120,7 +126,7 @@ export class TpmClient {
         case responseCode.sessionHandles:
           if (emptied || this.#options.address.kind === 'device') throw new TpmRefusal(response.code, sent);
           emptied = true;
-          await this.#empty(deadlineMs);
+          await this.#empty();
           continue;
         default:
           throw new TpmRefusal(response.code, sent);
@@ -143,14 +149,14 @@ export class TpmClient {
     this.#link = undefined;
   }
 
-  async #exchange(sent: TpmCommand, deadlineMs: number): Promise<TpmResponse> {
-    const leftMs = Math.max(1, deadlineMs - performance.now());
+  async #exchange(sent: TpmCommand): Promise<TpmResponse> {
+    const { address, timeoutMs } = this.#options;
     try {
-      this.#link ??= await openLink(this.#options.address, leftMs);
-      const bytes = await this.#link.exchange(encodeCommand(sent), leftMs);
+      this.#link ??= await openLink(address, timeoutMs);
+      const bytes = await this.#link.exchange(encodeCommand(sent), timeoutMs);
       const response = decodeResponse(bytes, sent.answersHandle === true);
       if (response !== undefined) return response;
-      throw protocolError(this.#options.address);
+      throw protocolError(address);
     } catch (error) {
       // Nobody knows any more which response belongs to which command.
       this.disconnect();
@@ -158,23 +164,20 @@ export class TpmClient {
     }
   }
 
-  async #start(deadlineMs: number): Promise<void> {
+  async #start(): Promise<void> {
     const sent: TpmCommand = { code: command.startup, parameters: u16(0) };
-    const { code } = await this.#exchange(sent, deadlineMs);
+    const { code } = await this.#exchange(sent);
     if (code !== responseCode.success && code !== responseCode.initialize) throw new TpmRefusal(code, sent);
   }
 
-  async #empty(deadlineMs: number): Promise<void> {
+  async #empty(): Promise<void> {
+    this.#emptied++;
     for (const first of [transientHandles, loadedSessionHandles]) {
       const parameters = join(u32(1), u32(first), u32(254));
-      const { code, parameters: listed } = await this.#exchange(
-        { code: command.getCapability, parameters },
-        deadlineMs,
-      );
+      const { code, parameters: listed } = await this.#exchange({ code: command.getCapability, parameters });
       if (code !== responseCode.success) continue;
       const handles = decodeHandles(listed) ?? [];
-      for (const each of handles)
-        await this.#exchange({ code: command.flushContext, parameters: u32(each) }, deadlineMs);
+      for (const each of handles) await this.#exchange({ code: command.flushContext, parameters: u32(each) });
     }
   }
 }

@@ -110,8 +110,18 @@ export function createAttestationKey(client: TpmClient): Promise<{ handle: numbe
   return createPrimary(client, handle.endorsement, attestationKey);
 }
 
-/** Runs `use` with the storage key loaded. */
+/** Runs `use` with the storage key loaded; once more where making room threw that key out too. */
 async function withStorageKey<Value>(client: TpmClient, use: (parent: number) => Promise<Value>): Promise<Value> {
+  const emptied = client.emptied;
+  try {
+    return await onceWithStorageKey(client, use);
+  } catch (error) {
+    if (!(error instanceof TpmRefusal) || client.emptied === emptied) throw error;
+    return onceWithStorageKey(client, use);
+  }
+}
+
+async function onceWithStorageKey<Value>(client: TpmClient, use: (parent: number) => Promise<Value>): Promise<Value> {
   const { handle: parent } = await createPrimary(client, handle.owner, storageKey);
   try {
     return await use(parent);
