@@ -8,11 +8,9 @@
  * @module
  */
 import type { Evidence } from '../messages/evidence.ts';
-import { distinctCount, unionDistinct } from './distinct.ts';
+import { FanOutKey, type FanOutOptions } from './fan-out-key.ts';
 import type { Attempt } from './flow-table.ts';
-import type { WindowShape } from './heuristic.ts';
 import { hashItem } from './item-hash.ts';
-import { PaneRecord } from './pane-record.ts';
 import { WordTable } from './word-table.ts';
 
 /** Items of a key that are listed before it is promoted. */
@@ -21,45 +19,6 @@ const nodesMin = 64;
 const noNode = 0;
 /** A key that changed is reported at least this often within a pane's length, whatever its step; once it fired, once. */
 const reportsPerPane = 4;
-/** Reports of one key grow by at least this factor up to its threshold, and double beyond. */
-const stepFactor = 1.25;
-
-export interface FanOutOptions {
-  readonly heuristic: string;
-  readonly origin: string;
-  readonly keyWords: number;
-  readonly itemWords: number;
-  /** Keys held at once. */
-  readonly keysMax: number;
-  /** Promoted keys held at once. */
-  readonly promotedMax: number;
-  readonly shape: WindowShape;
-  /** Distinct items within a window from which a key is reported. */
-  readonly evidenceMin: number;
-  /** Distinct items at which the heuristic fires: always a reporting step. */
-  readonly threshold: number;
-  readonly hashSeed: number;
-  keyText(words: Uint32Array, at: number): string;
-  itemText(words: Uint32Array, at: number): string;
-}
-
-/** A key with real sets. */
-interface Promoted {
-  /** Its record in the table of keys. */
-  at: number;
-  readonly key: string;
-  /** Ascending by number; the newest one and as many before it as a window needs. */
-  readonly panes: PaneRecord[];
-  /** Distinct items of the window at the last report. */
-  reported: number;
-  nextStep: number;
-  /** Items that must still be added before the window can have reached the next step. */
-  slack: number;
-  lastReportMs: number;
-  isDue: boolean;
-  isWaiting: boolean;
-}
-
 /** Words of a key's value. */
 const nodeAt = 0;
 const promotedAt = 1;
@@ -86,14 +45,14 @@ export class FanOutTracker {
   #freshNode = 1;
   #freeNode = noNode;
   /** Position 0 is never used. */
-  readonly #promoted: (Promoted | undefined)[] = [undefined];
+  readonly #promoted: (FanOutKey | undefined)[] = [undefined];
   readonly #freePromoted: number[] = [];
   #promotedHand = 1;
   #promotedSize = 0;
   /** Keys at a reporting step. */
-  #due: Promoted[] = [];
+  #due: FanOutKey[] = [];
   /** Keys at or above the reporting threshold that changed since their last report. */
-  #waiting: Promoted[] = [];
+  #waiting: FanOutKey[] = [];
   /** Panes that left their key's window with something unreported in them. */
   #left: Evidence[] = [];
   /** Node panes are kept relative to this one. */
@@ -153,13 +112,13 @@ export class FanOutTracker {
     const { shape, threshold } = this.#options;
     for (const value of this.#left) into.push(value);
     this.#left = [];
-    for (const promoted of this.#due) if (promoted.isDue) this.#report(promoted, nowMs, into);
+    for (const promoted of this.#due) if (promoted.isDue) promoted.report(nowMs, into);
     this.#due = [];
-    const waiting: Promoted[] = [];
+    const waiting: FanOutKey[] = [];
     for (const promoted of this.#waiting) {
       if (!promoted.isWaiting) continue;
       const waitMs = promoted.reported < threshold ? shape.paneMs / reportsPerPane : shape.paneMs;
-      if (everything || (nowMs - promoted.lastReportMs) >>> 0 >= waitMs) this.#report(promoted, nowMs, into);
+      if (everything || (nowMs - promoted.lastReportMs) >>> 0 >= waitMs) promoted.report(nowMs, into);
       else waiting.push(promoted);
     }
     this.#waiting = waiting;
@@ -211,7 +170,7 @@ export class FanOutTracker {
 
   #demote(number: number): void {
     const promoted = this.#promoted[number]!;
-    if (promoted.isWaiting || promoted.isDue) this.#report(promoted, promoted.lastReportMs, this.#left);
+    if (promoted.isWaiting || promoted.isDue) promoted.report(promoted.lastReportMs, this.#left);
     promoted.isDue = false;
     promoted.isWaiting = false;
     this.#promoted[number] = undefined;
@@ -285,21 +244,12 @@ export class FanOutTracker {
   }
 
   #promote(at: number, nowMs: number): void {
-    const { itemWords, shape, evidenceMin, keyText, promotedMax } = this.#options;
+    const { itemWords, shape, keyText, promotedMax } = this.#options;
     const keys = this.#keys;
     if (this.#promotedSize >= promotedMax) this.#giveUpPromoted(nowMs);
     const number = this.#freePromoted.pop() ?? this.#promoted.length;
-    const promoted: Promoted = {
-      at,
-      key: keyText(keys.words, at + keys.valueAt - this.#options.keyWords),
-      panes: [],
-      reported: 0,
-      nextStep: evidenceMin,
-      slack: 0,
-      lastReportMs: nowMs,
-      isDue: false,
-      isWaiting: false,
-    };
+    const key = keyText(keys.words, at + keys.valueAt - this.#options.keyWords);
+    const promoted = new FanOutKey(this.#options, at, key, nowMs);
     this.#promoted[number] = promoted;
     this.#promotedSize++;
     const value = at + keys.valueAt;
@@ -313,7 +263,7 @@ export class FanOutTracker {
       const tail = from + itemWords;
       const pane = this.#basePane + (this.#nodes[tail + nodePane]! | 0);
       const startMs = pane * shape.paneMs;
-      const record = this.#paneOf(promoted, pane, startMs + this.#nodes[tail + nodeFirst]!);
+      const record = promoted.paneOf(pane, startMs + this.#nodes[tail + nodeFirst]!, this.#left);
       if (record !== undefined) {
         record.seen(startMs + this.#nodes[tail + nodeFirst]!);
         record.seen(startMs + this.#nodes[tail + nodeLast]!);
@@ -325,7 +275,7 @@ export class FanOutTracker {
       this.#releaseNode(node);
       node = next;
     }
-    this.#measure(promoted);
+    if (promoted.measure()) this.#due.push(promoted);
   }
 
   #giveUpPromoted(nowMs: number): void {
@@ -347,8 +297,8 @@ export class FanOutTracker {
     this.#forget(this.#promoted[victim]!.at);
   }
 
-  #grow(promoted: Promoted, item: Uint32Array, itemAt: number, timeMs: number, nowMs: number): void {
-    const record = this.#paneOf(promoted, this.#pane, timeMs);
+  #grow(promoted: FanOutKey, item: Uint32Array, itemAt: number, timeMs: number, nowMs: number): void {
+    const record = promoted.paneOf(this.#pane, timeMs, this.#left);
     if (record === undefined) return;
     record.seen(timeMs);
     record.counts[0]!++;
@@ -356,7 +306,7 @@ export class FanOutTracker {
     hashItem(item, itemAt, itemWords, this.#hash);
     if (record.addSampled(this.#hash[0]!, this.#hash[1]!, item, itemAt)) {
       promoted.slack--;
-      if (promoted.slack <= 0) this.#measure(promoted);
+      if (promoted.slack <= 0 && promoted.measure()) this.#due.push(promoted);
     }
     // Between steps, what changed is reported once in a while.
     if (!promoted.isWaiting && promoted.reported >= evidenceMin) {
@@ -364,80 +314,6 @@ export class FanOutTracker {
       this.#waiting.push(promoted);
     }
     if (promoted.reported === 0) promoted.lastReportMs = nowMs;
-  }
-
-  /** Compares the window with the next step, and works out when the next look can be worth while. */
-  #measure(promoted: Promoted): void {
-    const distinct = this.#windowCount(promoted, promoted.panes.length);
-    if (distinct >= promoted.nextStep && !promoted.isDue) {
-      promoted.isDue = true;
-      this.#due.push(promoted);
-    }
-    const { evidenceMin, threshold } = this.#options;
-    let step = Math.max(1, evidenceMin);
-    while (step <= distinct) {
-      const grown = step < threshold ? Math.ceil(step * stepFactor) : step * 2;
-      step = step < threshold && grown > threshold ? threshold : Math.max(step + 1, grown);
-    }
-    promoted.nextStep = step;
-    // A sketch changes less often than members are added: look again after the same share of changes.
-    promoted.slack = Math.max(1, step - distinct);
-    if (promoted.panes.some((pane) => !pane.sets[0]!.isExact)) promoted.slack = Math.max(1, promoted.slack >> 4);
-  }
-
-  /** Distinct items of the first `length` panes. */
-  #windowCount(promoted: Promoted, length: number): number {
-    const { panes } = promoted;
-    if (length === 0) return 0;
-    if (length === 1) return panes[0]!.sets[0]!.count();
-    let union = panes[0]!.sets[0]!.snapshot();
-    for (let i = 1; i < length; i++) union = unionDistinct(union, panes[i]!.sets[0]!.snapshot());
-    return distinctCount(union);
-  }
-
-  /** The record of a pane; `undefined` where the pane is too old to be in a window with the newest one. */
-  #paneOf(promoted: Promoted, number: number, timeMs: number): PaneRecord | undefined {
-    const { panes } = promoted;
-    const { shape, itemWords } = this.#options;
-    let i = panes.length;
-    while (i > 0 && panes[i - 1]!.number > number) i--;
-    if (i > 0 && panes[i - 1]!.number === number) return panes[i - 1];
-    const record = new PaneRecord(number, timeMs, 2, 1, itemWords);
-    panes.splice(i, 0, record);
-    const newest = panes[panes.length - 1]!.number;
-    // Either the window moved on, or the packets' clock was set back: what is far from this packet is over.
-    const isSetBack = newest - number > shape.panes;
-    for (let j = panes.length - 1; j >= 0; j--) {
-      const pane = panes[j]!;
-      const isOver = isSetBack ? pane.number - number > shape.panes : newest - pane.number > shape.panes;
-      if (!isOver) continue;
-      if (pane.isDirty && promoted.reported > 0) this.#left.push(this.#evidence(promoted, pane));
-      panes.splice(j, 1);
-      promoted.slack = 0;
-    }
-    return record;
-  }
-
-  #report(promoted: Promoted, nowMs: number, into: Evidence[]): void {
-    promoted.isDue = false;
-    promoted.isWaiting = false;
-    promoted.lastReportMs = nowMs;
-    let before = 0;
-    for (let i = 0; i < promoted.panes.length; i++) {
-      const pane = promoted.panes[i]!;
-      // What the pane added to the window so far, for people: this host's share of the distinct items.
-      const upTo = this.#windowCount(promoted, i + 1);
-      pane.counts[1] = Math.max(pane.counts[1]!, upTo - before);
-      before = upTo;
-      if (pane.isDirty) into.push(this.#evidence(promoted, pane));
-      pane.isDirty = false;
-    }
-    promoted.reported = before;
-  }
-
-  #evidence(promoted: Promoted, pane: PaneRecord): Evidence {
-    const { heuristic, origin, shape, itemText } = this.#options;
-    return pane.evidence(heuristic, promoted.key, shape.paneMs, origin, itemText);
   }
 
   #takeNode(nowMs: number, forKey: number): number {
