@@ -7,9 +7,9 @@
 import type { Actor } from 'xstate';
 import { inspectorMachine } from '../actors/inspector.ts';
 import type { HostKeys } from '../crypto/identity.ts';
-import { decide, ProtectedSet } from '../detection/decision.ts';
+import { ProtectedSet } from '../detection/decision.ts';
 import { VedetteError } from '../errors.ts';
-import { instructionIdOf, openInstruction, signInstruction } from '../mesh/instruction-signing.ts';
+import { openInstruction, signInstruction } from '../mesh/instruction-signing.ts';
 import { Ledger } from '../mesh/ledger.ts';
 import { Outbox } from '../mesh/outbox.ts';
 import type { Roster } from '../mesh/roster.ts';
@@ -26,12 +26,10 @@ import type { Switch } from '../ports/switch.ts';
 import type { Transport } from '../ports/transport.ts';
 import { Enforcer } from './enforcer.ts';
 import type { HostEvent, HostListener } from './events.ts';
-import { incidentName } from './incidents.ts';
+import { LocalAnswers } from './local-answers.ts';
 import { startMachine } from './machine.ts';
 import { Offices } from './offices.ts';
-
-/** Targets whose offences this host remembers for the ladder; the one that offended longest ago leaves first. */
-export const localOffencesMax = 10_000;
+import { StorageInUse } from './storage-in-use.ts';
 
 export interface HostConfig {
   readonly id: string;
@@ -68,24 +66,25 @@ export class Host {
   readonly id: string;
   readonly #config: HostConfig;
   readonly #ports: HostPorts;
+  readonly #storage: StorageInUse;
   readonly #listeners = new Set<HostListener>();
-  readonly #shielded: ProtectedSet;
   readonly #sessions: Sessions;
   readonly #offices: Offices;
   readonly #enforcer: Enforcer;
   readonly #outbox: Outbox;
   readonly #inspector: Actor<typeof inspectorMachine>;
-  readonly #localOffences = new Map<string, number>();
+  readonly #localAnswers: LocalAnswers;
   #ledger: Ledger | undefined;
   #watched: ReadonlySet<string> = new Set();
-  #localOrder = 0;
   #pathEnded: boolean;
   #started = false;
 
   /** @throws VedetteError `keys/not-in-roster` where the roster does not certify these keys for this host. */
   constructor(config: HostConfig, ports: HostPorts) {
     const { id, roster, keys, policy, liveness } = config;
-    const { clock, random, storage, transport } = ports;
+    const { clock, random, transport } = ports;
+    const storage = new StorageInUse(ports.storage);
+    this.#storage = storage;
     const member = roster.member(id);
     if (member?.role !== 'inspector' || Buffer.compare(member.signingKey, keys.signing.publicKey) !== 0) {
       throw new VedetteError('keys/not-in-roster', `the roster does not certify these keys for host '${id}'`);
@@ -94,7 +93,7 @@ export class Host {
     this.#config = config;
     this.#ports = ports;
     this.#pathEnded = ports.path === undefined;
-    this.#shielded = new ProtectedSet(policy.protected);
+    const shielded = new ProtectedSet(policy.protected);
     const tell = (event: HostEvent): void => this.#tell(event);
     this.#outbox = new Outbox(storage, id, clock.wallMs());
     this.#sessions = new Sessions(
@@ -131,13 +130,25 @@ export class Host {
       epoch: roster.version,
       hierarchy: roster.hierarchy,
       signingKeyOf: (name) => roster.member(name)?.signingKey,
-      shielded: this.#shielded,
+      shielded,
       mode: policy.mode,
       switch: ports.switch,
       storage,
       clock,
       tell,
       report: (receipt) => this.#report({ kind: 'receipt', receipt }),
+    });
+    this.#localAnswers = new LocalAnswers({
+      host: id,
+      realm: roster.realm,
+      epoch: roster.version,
+      term: this.#outbox.incarnation,
+      signingSecretKey: keys.signing.secretKey,
+      response: policy.response,
+      shielded,
+      enforcer: this.#enforcer,
+      clock,
+      tell,
     });
     this.#offices = new Offices({
       self: id,
@@ -224,13 +235,17 @@ export class Host {
     };
   }
 
-  /** Stops everything that this host started; ports of the caller (transport, storage, switch) stay open. */
+  /**
+   * Stops everything that this host started, and resolves when all it wrote is durable; ports of the caller (transport,
+   * storage, switch) stay open.
+   */
   async close(): Promise<void> {
     this.#sessions.close();
     this.#offices.close();
     this.#enforcer.close();
     this.#inspector.stop();
     await this.#ports.path?.close();
+    await this.#storage.close();
   }
 
   #receive(peer: string, message: MeshMessage): void {
@@ -338,48 +353,9 @@ export class Host {
 
   /** What this host saw whole: answer here and now where policy says so, then stand for it. */
   #stand(assessment: Assessment, answer: boolean): void {
-    const instructions = answer ? this.#answer(assessment) : [];
+    const instructions = answer ? this.#localAnswers.answer(assessment) : [];
     const assessedAtMs = this.#ports.clock.wallMs();
     this.#record({ ...assessment, subsystem: undefined, assessedAtMs, instructions });
-  }
-
-  #answer(assessment: Assessment): readonly string[] {
-    const { roster, policy, keys } = this.#config;
-    const incident = incidentName(this.id, assessment);
-    const earlier = this.#localOffences.get(incident) ?? 0;
-    const { proposals, explain } = decide(assessment, policy.response, this.#shielded, earlier);
-    const given: string[] = [];
-    const inForce = new Set(this.#enforcer.inForce().map((instruction) => instruction.id));
-    for (const { action, target, durationMs } of proposals) {
-      const id = instructionIdOf(this.id, incident, action, target);
-      given.push(id);
-      if (inForce.has(id)) continue;
-      this.#localOffences.delete(incident);
-      this.#localOffences.set(incident, earlier + 1);
-      const [oldest] = this.#localOffences.keys();
-      if (this.#localOffences.size > localOffencesMax && oldest !== undefined) this.#localOffences.delete(oldest);
-      this.#localOrder += 1;
-      const issuedAtMs = this.#ports.clock.wallMs();
-      const instruction: Instruction = {
-        id,
-        realm: roster.realm,
-        authority: this.id,
-        issuer: this.id,
-        fence: { epoch: roster.version, term: this.#outbox.incarnation, order: this.#localOrder },
-        action,
-        target,
-        reason: {
-          incident,
-          heuristic: assessment.heuristic,
-          explain: `${assessment.explain} (${explain})`.slice(0, 1_024),
-        },
-        issuedAtMs,
-        expiresAtMs: issuedAtMs + durationMs,
-      };
-      this.#tell({ type: 'incident.decided', incident, because: 'seen whole by this host', explain });
-      this.#enforcer.receive(signInstruction(instruction, keys.signing.secretKey));
-    }
-    return given;
   }
 
   #record(finding: Finding): void {
