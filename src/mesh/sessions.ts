@@ -11,15 +11,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { Transport } from '../ports/transport.ts';
 import { type Frame, framePlaintextBytesMax, parseFrame, sessionIdBytes, sessionIdOf } from './frame.ts';
+import { HalfOpen } from './half-open.ts';
 import { Handshake } from './handshake.ts';
 import type { Session } from './session.ts';
 import { mailbox } from './subjects.ts';
 
-/** Handshakes that others opened and did not finish, over all of them, and per claimed sender: of those the newest stay. */
-export const halfOpenMax = 256;
-export const halfOpenPerPeerMax = 4;
-/** Hellos that are answered per claimed sender and second. */
-export const hellosPerSecondMax = 50;
 /** Sessions kept for reception per peer: the current one, and older ones until their age ends them. */
 export const sessionsPerPeerMax = 4;
 
@@ -77,14 +73,6 @@ interface Peer {
   attemptMs: number;
   /** Newest last; the newest is used to send. */
   sessions: Session[];
-  helloSecond: number;
-  hellos: number;
-}
-
-interface HalfOpen {
-  readonly handshake: Handshake;
-  readonly noise: Uint8Array;
-  readonly openedMs: number;
 }
 
 export class Sessions {
@@ -94,7 +82,7 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>();
   /** Peers by the session id of the handshake that was begun with them. */
   readonly #attempts = new Map<string, Peer>();
-  readonly #halfOpen = new Map<string, HalfOpen>();
+  readonly #halfOpen = new HalfOpen((reason) => this.#refuse(reason));
   readonly #refused = Object.fromEntries(refusals.map((reason) => [reason, 0])) as Record<Refusal, number>;
   readonly #leave: (() => void)[] = [];
   #timer: unknown;
@@ -214,38 +202,17 @@ export class Sessions {
   }
 
   #onHello(frame: Extract<Frame, { kind: 'hello' }>): void {
-    const pending = this.#halfOpen.get(frame.session);
-    if (pending !== undefined) {
-      // Our reply was lost, or the hello came twice: the same bytes again, or somebody is playing.
-      if (Buffer.compare(pending.noise, frame.noise) !== 0) return this.#refuse('malformed-frame');
-      this.#publish(pending.handshake.peer, pending.handshake.frame);
-      return;
-    }
-    const peerKey = this.#options.keyOf(frame.sender);
-    if (peerKey === undefined || frame.sender === this.#options.self) return this.#refuse('unknown-member');
-    const peer = this.#peer(frame.sender);
+    const again = this.#halfOpen.replyAgain(frame);
+    if (again.frame !== undefined) this.#publish(frame.sender, again.frame);
+    if (again.known) return;
+    const { sender, session } = frame;
+    const peerKey = this.#options.keyOf(sender);
+    if (peerKey === undefined || sender === this.#options.self) return this.#refuse('unknown-member');
     const nowMs = this.#now();
-    const second = Math.floor(nowMs / 1_000);
-    if (peer.helloSecond !== second) {
-      peer.helloSecond = second;
-      peer.hellos = 0;
-    }
-    peer.hellos += 1;
-    if (peer.hellos > hellosPerSecondMax) return this.#refuse('hello-rate');
-    if (this.#sessions.has(frame.session)) return this.#refuse('replayed');
-    const ofPeer: string[] = [];
-    for (const [session, { handshake }] of this.#halfOpen) if (handshake.peer === peer.id) ofPeer.push(session);
-    if (ofPeer.length >= halfOpenPerPeerMax) {
-      // Anybody can claim to be this peer, so the oldest leaves: four forged hellos must not lock the real one out.
-      this.#halfOpen.delete(ofPeer[0] ?? '');
-      this.#refuse('half-open-full');
-    }
-    if (this.#halfOpen.size >= halfOpenMax) return this.#refuse('half-open-full');
-    const handshake = this.#handshake(peer.id, peerKey, frame.session, false);
-    const reply = handshake.reply(frame.noise);
-    if (typeof reply === 'string') return this.#refuse(reply);
-    this.#halfOpen.set(frame.session, { handshake, noise: frame.noise.slice(), openedMs: nowMs });
-    this.#publish(peer.id, reply);
+    if (!this.#halfOpen.admits(sender, nowMs)) return;
+    if (this.#sessions.has(session)) return this.#refuse('replayed');
+    const reply = this.#halfOpen.open(frame, () => this.#handshake(sender, peerKey, session, false), nowMs);
+    if (reply !== undefined) this.#publish(sender, reply);
   }
 
   #onReply(frame: Extract<Frame, { kind: 'reply' }>): void {
@@ -263,15 +230,12 @@ export class Sessions {
   }
 
   #onFinish(frame: Extract<Frame, { kind: 'finish' }>): void {
-    const pending = this.#halfOpen.get(frame.session);
-    if (pending === undefined) {
+    const session = this.#halfOpen.finish(frame.session, frame.noise, this.#now());
+    if (session === undefined) return;
+    if (session === 'unknown') {
       if (!this.#sessions.has(frame.session)) this.#refuse('unknown-session');
       return;
     }
-    const session = pending.handshake.accept(frame.noise, this.#now());
-    if (session === 'handshake-decrypt') return this.#refuse(session);
-    this.#halfOpen.delete(frame.session);
-    if (session === 'wrong-static-key') return this.#refuse(session);
     const peer = this.#peer(session.peer);
     this.#establish(peer, session);
     // Tells the initiator that its last frame arrived.
@@ -328,9 +292,7 @@ export class Sessions {
     if (nowMs - this.#lastTickMs > heartbeatMs * 2) this.#forgiveSilence(nowMs);
     this.#lastTickMs = nowMs;
     this.#timer = clock.setTimeout(() => this.#tick(), heartbeatMs / 2);
-    for (const [session, pending] of this.#halfOpen) {
-      if (nowMs - pending.openedMs > suspectMs) this.#halfOpen.delete(session);
-    }
+    this.#halfOpen.prune(nowMs, suspectMs);
     this.#ticks += 1;
     if (!this.#connected) return;
     for (const peer of this.#peers.values()) this.#tend(peer, nowMs, this.#ticks % 2 === 0);
@@ -394,8 +356,6 @@ export class Sessions {
       attempt: undefined,
       attemptMs: 0,
       sessions: [],
-      helloSecond: 0,
-      hellos: 0,
     };
     this.#peers.set(id, peer);
     return peer;

@@ -2,13 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeHostKeys } from '../../src/crypto/identity.ts';
 import { encodeHandshake, encodeHello, frameBytesMax, parseFrame } from '../../src/mesh/frame.ts';
-import {
-  halfOpenMax,
-  halfOpenPerPeerMax,
-  hellosPerSecondMax,
-  type Refusal,
-  refusals,
-} from '../../src/mesh/sessions.ts';
+import { halfOpenMax, halfOpenPerPeerMax, hellosPerSecondMax } from '../../src/mesh/half-open.ts';
+import { type Refusal, refusals } from '../../src/mesh/sessions.ts';
 import type { NetworkFault } from '../../src/testing/sim-network.ts';
 import { SimRandom } from '../../src/testing/sim-random.ts';
 import { numbered, SessionBench, suspectMs, type TestHost } from './session-bench.ts';
