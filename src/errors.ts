@@ -10,6 +10,30 @@
 
 /** Every code, with what causes it and what to do. `docs/errors.md` is generated from this table. */
 export const errorCatalogue = {
+  'boot/anchor': [
+    'The anchor in the trusted environment moved while new floors were added to it.',
+    'Find out who else uses it; nothing newer was activated.',
+  ],
+  'boot/file-altered': [
+    'A file of the inspector is not what the signed manifest says, or is missing.',
+    'Install the inspector again from a source you trust.',
+  ],
+  'boot/file-unknown': [
+    'A file lies among those of the inspector and is not in the signed manifest.',
+    'Remove it, and find out where it came from.',
+  ],
+  'boot/not-enrolled': [
+    'There is no protected storage for this server in this mode.',
+    'Enrol the server; if it was enrolled before, somebody removed it.',
+  ],
+  'boot/rolled-back': [
+    'The protected storage is not the one that the trusted environment anchored: one of them is older.',
+    'Find out who set the disk or the TPM back; then enrol the server anew.',
+  ],
+  'boot/sealed': [
+    'The protected storage cannot be opened: it was altered, or is of another server, authority or mode.',
+    'Restore the newest copy, or enrol the server anew.',
+  ],
   'capture/not-found': ['The capture file does not exist.', 'Check the path.'],
   'capture/not-a-file': ['The path is a directory or a device, not a capture file.', 'Name a pcap or pcapng file.'],
   'capture/empty': ['The capture file has no bytes.', 'Capture again; an interrupted writer leaves such files.'],

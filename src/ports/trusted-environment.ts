@@ -90,5 +90,12 @@ export interface TrustedEnvironment {
   readCounter(onValue: Answer<number>): void;
   /** Adds one and answers the new value, once no power cut can undo it. */
   raiseCounter(onValue: Answer<number>): void;
+  /**
+   * The anchor: 32 bytes that only ever change by `extendAnchor`, and so never come back to an old value. An error where it
+   * was never set up or is damaged.
+   */
+  readAnchor(onAnchor: Answer<Uint8Array>): void;
+  /** Makes the anchor SHA-256(anchor ‖ digest) and answers it, once no power cut can undo it. `digest`: 32 bytes. */
+  extendAnchor(digest: Uint8Array, onAnchor: Answer<Uint8Array>): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { deriveLayer } from '../crypto/dice/layer.ts';
+import { sha256 } from '../crypto/hashes.ts';
 import { VedetteError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
@@ -36,6 +37,7 @@ export class SimTrustedEnvironment implements TrustedEnvironment {
   #uds: Uint8Array = new Uint8Array(32);
   #state: FuseState = 'not-provisioned';
   #counter: number | undefined;
+  #anchor: Uint8Array = new Uint8Array(32);
   #log: LogEntry[] = [];
   #failing = false;
   #closed = false;
@@ -87,6 +89,22 @@ export class SimTrustedEnvironment implements TrustedEnvironment {
       this.#counter = this.#counterValue() + 1;
       return this.#counter;
     }, onValue);
+  }
+
+  readAnchor(onAnchor: Answer<Uint8Array>): void {
+    this.#answer(() => {
+      this.#counterValue();
+      return this.#anchor.slice();
+    }, onAnchor);
+  }
+
+  extendAnchor(digest: Uint8Array, onAnchor: Answer<Uint8Array>): void {
+    const added = digest.slice();
+    this.#answer(() => {
+      this.#counterValue();
+      this.#anchor = sha256(this.#anchor, added);
+      return this.#anchor.slice();
+    }, onAnchor);
   }
 
   close(): Promise<void> {

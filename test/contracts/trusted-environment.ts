@@ -3,6 +3,7 @@ import { replayLog, verifyTpmQuote } from '../../src/crypto/attestation/tpm-quot
 import { aliasCertificate, deriveInspectorKeys, verifyIdentity } from '../../src/crypto/dice/alias.ts';
 import { encodeConfiguration } from '../../src/crypto/dice/configuration.ts';
 import { diceModeOf } from '../../src/crypto/dice/layer.ts';
+import { sha256 } from '../../src/crypto/hashes.ts';
 import type {
   Answer,
   FuseState,
@@ -166,6 +167,24 @@ export function trustedEnvironmentContract(name: string, makeWorld: () => Promis
         expect(await answered<number>(world, (answer) => again.readCounter(answer))).toBe(start + 5);
       }));
 
+    test('the anchor goes on to the hash of itself and what is added, and outlives a start', () =>
+      inWorld(async (world) => {
+        const missing = await codeOf(world, (answer) => world.environment.readAnchor(answer));
+        expect(missing).toBe('tee/not-provisioned');
+        expect(await codeOf(world, (answer) => world.environment.extendAnchor(digest(1), answer))).toBe(missing);
+        await world.provision('normal');
+        let anchor = await answered<Uint8Array>(world, (answer) => world.environment.readAnchor(answer));
+        let environment = world.environment;
+        for (const added of [digest(1), digest(1), digest(2)]) {
+          anchor = sha256(anchor, added);
+          expect(await answered<Uint8Array>(world, (answer) => environment.extendAnchor(added, answer))).toEqual(
+            anchor,
+          );
+          environment = await world.reopen();
+          expect(await answered<Uint8Array>(world, (answer) => environment.readAnchor(answer))).toEqual(anchor);
+        }
+      }));
+
     test('the log is what was extended, in order, and starts anew with each start', () =>
       inWorld(async (world) => {
         const { environment } = world;
@@ -210,6 +229,8 @@ export function trustedEnvironmentContract(name: string, makeWorld: () => Promis
           await codeOf(world, (answer) => environment.quote(digest(1), answer)),
           await codeOf(world, (answer) => environment.readCounter(answer)),
           await codeOf(world, (answer) => environment.raiseCounter(answer)),
+          await codeOf(world, (answer) => environment.readAnchor(answer)),
+          await codeOf(world, (answer) => environment.extendAnchor(digest(1), answer)),
         ];
         expect(codes).toEqual(codes.map(() => 'tee/closed'));
       }));

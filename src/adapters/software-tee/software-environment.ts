@@ -1,3 +1,4 @@
+import { sha256 } from '../../crypto/hashes.ts';
 import { assert, VedetteError } from '../../errors.ts';
 import {
   type Answer,
@@ -15,7 +16,7 @@ import {
 import type { SecretPlace } from './l0-messages.ts';
 import { answerLater } from './later.ts';
 import { runL0 } from './run-l0.ts';
-import { readCounter, writeCounter } from './software-files.ts';
+import { readAnchor, readCounter, writeAnchor, writeCounter } from './software-files.ts';
 
 export interface SoftwareEnvironmentOptions {
   /** Of its own, made by `provisionSoftwareTee`; only the inspector's user may read it. */
@@ -108,6 +109,23 @@ export class SoftwareEnvironment implements TrustedEnvironment {
       writeCounter(this.#folder, value);
       return value;
     }, onValue);
+  }
+
+  readAnchor(onAnchor: Answer<Uint8Array>): void {
+    answerLater(() => {
+      this.#assertOpen();
+      return readAnchor(this.#folder);
+    }, onAnchor);
+  }
+
+  extendAnchor(digest: Uint8Array, onAnchor: Answer<Uint8Array>): void {
+    assert(digest.length === digestBytes, `what is anchored has ${digestBytes} bytes`);
+    answerLater(() => {
+      this.#assertOpen();
+      const anchor = sha256(readAnchor(this.#folder), digest);
+      writeAnchor(this.#folder, anchor);
+      return anchor;
+    }, onAnchor);
   }
 
   close(): Promise<void> {

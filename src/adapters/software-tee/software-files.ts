@@ -1,12 +1,13 @@
 /**
- * The files of the software environment: `fuses` (33 bytes) and `counter` (decimal), in a folder of their own.
+ * The files of the software environment: `fuses` (33 bytes), `counter` (decimal) and `anchor` (32 bytes), in a folder of
+ * their own.
  *
  * @module
  */
 import { join } from 'node:path';
 import { VedetteError } from '../../errors.ts';
 import type { Random } from '../../ports/random.ts';
-import type { FuseState } from '../../ports/trusted-environment.ts';
+import { digestBytes, type FuseState } from '../../ports/trusted-environment.ts';
 import {
   blankFuses,
   decodeFuseBlock,
@@ -51,8 +52,10 @@ export function provisionSoftwareTee(
       `${folder} has a secret already; a new one would be another server`,
     );
   }
-  // The counter first: a secret without counter would be a server that can never start.
+  // The counter and the anchor first: a secret without them would be a server that can never start.
   writeCounter(folder, counterStart);
+  // Not zeros: what was sealed under an earlier secret in this folder must not find its anchor again.
+  writeAnchor(folder, random.bytes(digestBytes));
   writePrivateFile(join(folder, 'fuses'), encodeFuseBlock({ uds: random.bytes(udsBytes), state }));
 }
 
@@ -78,4 +81,26 @@ export function readCounter(folder: string): number {
 /** Sets the counter, durably. @throws VedetteError `tee/unavailable`. */
 export function writeCounter(folder: string, value: number): void {
   writePrivateFile(join(folder, 'counter'), new TextEncoder().encode(`${value}\n`));
+}
+
+/**
+ * The anchor.
+ * @throws VedetteError `tee/not-provisioned` where there is none, and as `readFuses`.
+ */
+export function readAnchor(folder: string): Uint8Array {
+  const path = join(folder, 'anchor');
+  const bytes = readPrivateFile(path, digestBytes);
+  if (bytes === undefined) {
+    throw new VedetteError(
+      'tee/not-provisioned',
+      `${path} is missing: it was never provisioned, or somebody removed it`,
+    );
+  }
+  if (bytes.length !== digestBytes) throw new VedetteError('tee/damaged', `${path} holds no anchor`);
+  return bytes;
+}
+
+/** Sets the anchor, durably. @throws VedetteError `tee/unavailable`. */
+export function writeAnchor(folder: string, anchor: Uint8Array): void {
+  writePrivateFile(join(folder, 'anchor'), anchor);
 }

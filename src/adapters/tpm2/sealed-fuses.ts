@@ -13,7 +13,7 @@ import { blankFuses, decodeFuseBlock, encodeFuseBlock, type FuseBlock, udsBytes 
 import type { SecretPlace, TpmAddress } from '../software-tee/l0-messages.ts';
 import { readPrivateFile, writePrivateFile } from '../software-tee/private-file.ts';
 import { TpmClient } from './tpm-client.ts';
-import { defineCounter, type SealedObject, sealToRegisters, unsealFromRegisters } from './tpm-operations.ts';
+import { defineIndex, type SealedObject, sealToRegisters, unsealFromRegisters } from './tpm-operations.ts';
 import { join, sized, u32 } from './tpm-writer.ts';
 
 const magic = 0x7644_5031;
@@ -75,7 +75,7 @@ export async function unsealFuses(place: Extract<SecretPlace, { kind: 'tpm2' }>)
 export interface ProvisionTpm2Options {
   readonly folder: string;
   readonly address: TpmAddress;
-  /** NV index of the counter. */
+  /** NV index of the counter; the anchor has the next one. */
   readonly counterIndex: number;
   /** Registers that must hold the same values at every start. Default 7: the state of Secure Boot. */
   readonly sealedTo?: readonly number[];
@@ -101,8 +101,9 @@ export async function provisionTpm2(options: ProvisionTpm2Options, random: Rando
   const block = encodeFuseBlock({ uds: random.bytes(udsBytes), state });
   try {
     const sealed = await client.exclusively(async () => {
-      // The counter first: a secret without counter would be a server that can never start.
-      await defineCounter(client, counterIndex);
+      // The counter and the anchor first: a secret without them would be a server that can never start.
+      await defineIndex(client, 'counter', counterIndex);
+      await defineIndex(client, 'anchor', counterIndex + 1);
       return sealToRegisters(client, block, registers);
     });
     writePrivateFile(fileIn(folder), encodeSealedFuses({ sealed, registers }));

@@ -10,6 +10,7 @@ export const command = {
   nvDefineSpace: 0x12a,
   createPrimary: 0x131,
   nvIncrement: 0x134,
+  nvExtend: 0x136,
   pcrReset: 0x13d,
   startup: 0x144,
   nvRead: 0x14e,
@@ -65,6 +66,7 @@ export const objectAttribute = {
 export const nvAttribute = {
   ownerWrite: 1 << 1,
   typeCounter: 1 << 4,
+  typeExtend: 4 << 4,
   typeMask: 0xf << 4,
   ownerRead: 1 << 17,
   noDictionaryAttack: 1 << 25,

@@ -33,7 +33,6 @@ export interface RegisterValue {
 
 /** Longest thing that is sealed, in bytes; the Library allows 128. */
 const sealedBytesMax = 128;
-const counterBytes = 8;
 
 /** The value that `decode` takes from a response's parameters. */
 async function ask<Value>(
@@ -256,11 +255,20 @@ export function quoteRegisters(
   return ask(client, { code: command.quote, handles: [key], authorisations: [noPassword], parameters }, decodeQuoted);
 }
 
-/** Defines a monotonic counter and gives it its first value; one that is there already is kept as it is. */
-export async function defineCounter(client: TpmClient, index: number): Promise<void> {
-  const attributes =
-    nvAttribute.ownerWrite | nvAttribute.ownerRead | nvAttribute.noDictionaryAttack | nvAttribute.typeCounter;
-  const publicInfo = sized(u32(index), u16(algorithm.sha256), u32(attributes), sized(), u16(counterBytes));
+/** What the two indices of a server are, and can only be. */
+export const indexKinds = {
+  /** Goes up by one. */
+  counter: { type: nvAttribute.typeCounter, dataBytes: 8 },
+  /** Goes on to the hash of what it held and what is added. */
+  anchor: { type: nvAttribute.typeExtend, dataBytes: 32 },
+} as const;
+type IndexKind = keyof typeof indexKinds;
+
+/** Defines an index and gives it its first value; one of the same kind that is there already is kept as it is. */
+export async function defineIndex(client: TpmClient, kind: IndexKind, index: number): Promise<void> {
+  const { type, dataBytes } = indexKinds[kind];
+  const attributes = nvAttribute.ownerWrite | nvAttribute.ownerRead | nvAttribute.noDictionaryAttack | type;
+  const publicInfo = sized(u32(index), u16(algorithm.sha256), u32(attributes), sized(), u16(dataBytes));
   const parameters = join(sized(), publicInfo);
   try {
     await client.send({
@@ -272,7 +280,9 @@ export async function defineCounter(client: TpmClient, index: number): Promise<v
   } catch (error) {
     if (!(error instanceof TpmRefusal && error.responseCode === responseCode.nvDefined)) throw error;
   }
-  if (((await counterAttributes(client, index)) & nvAttribute.written) === 0) await incrementCounter(client, index);
+  if (((await attributesOf(client, kind, index)) & nvAttribute.written) !== 0) return;
+  if (kind === 'counter') await incrementCounter(client, index);
+  else await extendAnchor(client, index, new Uint8Array(dataBytes));
 }
 
 /**
@@ -280,14 +290,17 @@ export async function defineCounter(client: TpmClient, index: number): Promise<v
  * @throws VedetteError `tee/not-provisioned` where there is none; `tee/damaged` where the index is no counter, because
  * anything else could be written back.
  */
-export async function readCounter(client: TpmClient, index: number): Promise<number> {
-  if (((await counterAttributes(client, index)) & nvAttribute.written) === 0) throw noCounter(index);
-  const parameters = join(u16(counterBytes), u16(0));
-  return ask(
-    client,
-    { code: command.nvRead, handles: [handle.owner, index], authorisations: [noPassword], parameters },
-    decodeCounter,
-  );
+export function readCounter(client: TpmClient, index: number): Promise<number> {
+  return readIndex(client, 'counter', index, decodeCounter);
+}
+
+/** The anchor's value. @throws VedetteError as `readCounter`. */
+export function readAnchor(client: TpmClient, index: number): Promise<Uint8Array> {
+  const { dataBytes } = indexKinds.anchor;
+  return readIndex(client, 'anchor', index, (parameters) => {
+    const bytes = decodeSized(parameters, dataBytes);
+    return bytes?.length === dataBytes ? bytes : undefined;
+  });
 }
 
 /** Adds one. The TPM answers once it is in its memory for good. */
@@ -295,25 +308,46 @@ export async function incrementCounter(client: TpmClient, index: number): Promis
   await client.send({ code: command.nvIncrement, handles: [handle.owner, index], authorisations: [noPassword] });
 }
 
-async function counterAttributes(client: TpmClient, index: number): Promise<number> {
+/** Adds a digest. The TPM answers once it is in its memory for good. */
+export async function extendAnchor(client: TpmClient, index: number, digest: Uint8Array): Promise<void> {
+  const handles = [handle.owner, index];
+  await client.send({ code: command.nvExtend, handles, authorisations: [noPassword], parameters: sized(digest) });
+}
+
+async function readIndex<Value>(
+  client: TpmClient,
+  kind: IndexKind,
+  index: number,
+  decode: (parameters: Uint8Array) => Value | undefined,
+): Promise<Value> {
+  if (((await attributesOf(client, kind, index)) & nvAttribute.written) === 0) throw noIndex(kind, index);
+  const parameters = join(u16(indexKinds[kind].dataBytes), u16(0));
+  return ask(
+    client,
+    { code: command.nvRead, handles: [handle.owner, index], authorisations: [noPassword], parameters },
+    decode,
+  );
+}
+
+async function attributesOf(client: TpmClient, kind: IndexKind, index: number): Promise<number> {
+  const { type, dataBytes } = indexKinds[kind];
   try {
     const found = await ask(client, { code: command.nvReadPublic, handles: [index] }, decodeNvPublic);
-    const isCounter = (found.attributes & nvAttribute.typeMask) === nvAttribute.typeCounter;
-    if (isCounter && found.dataBytes === counterBytes) return found.attributes;
+    if ((found.attributes & nvAttribute.typeMask) === type && found.dataBytes === dataBytes) return found.attributes;
     throw new VedetteError(
       'tee/damaged',
-      `index 0x${index.toString(16)} of the TPM is no counter; it could be set back`,
+      `index 0x${index.toString(16)} of the TPM is no ${kind}; it could be set back`,
     );
   } catch (error) {
     const missing = error instanceof TpmRefusal && error.responseCode === responseCode.handle1;
-    throw missing ? noCounter(index) : error;
+    throw missing ? noIndex(kind, index) : error;
   }
 }
 
-function noCounter(index: number): VedetteError {
+function noIndex(kind: IndexKind, index: number): VedetteError {
   return new VedetteError(
     'tee/not-provisioned',
-    `the TPM has no counter at index 0x${index.toString(16)}: it was never provisioned, or cleared since`,
+    `the TPM has no ${kind} at index 0x${index.toString(16)}: it was never provisioned, or cleared since`,
   );
 }
 

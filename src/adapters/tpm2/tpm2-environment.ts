@@ -18,9 +18,11 @@ import { TpmClient, TpmRefusal } from './tpm-client.ts';
 import { addressText } from './tpm-link.ts';
 import {
   createAttestationKey,
+  extendAnchor,
   extendRegister,
   incrementCounter,
   quoteRegisters,
+  readAnchor,
   readCounter,
   readRegisters,
   resetRegister,
@@ -30,7 +32,7 @@ export interface Tpm2EnvironmentOptions {
   readonly address: TpmAddress;
   /** Where `provisionTpm2` put the sealed secret. */
   readonly folder: string;
-  /** NV index of the counter. */
+  /** NV index of the counter; the anchor has the next one. */
   readonly counterIndex: number;
   /** The register that the log is extended into: 16 or 23, which an application may reset. Default 23. */
   readonly logRegister?: 16 | 23;
@@ -125,6 +127,20 @@ export class Tpm2Environment implements TrustedEnvironment {
       await incrementCounter(this.#client, this.#counterIndex);
       return readCounter(this.#client, this.#counterIndex);
     }, onValue);
+  }
+
+  readAnchor(onAnchor: Answer<Uint8Array>): void {
+    this.#withTpm(() => readAnchor(this.#client, this.#counterIndex + 1), onAnchor);
+  }
+
+  extendAnchor(digest: Uint8Array, onAnchor: Answer<Uint8Array>): void {
+    assert(digest.length === digestBytes, `what is anchored has ${digestBytes} bytes`);
+    const added = digest.slice();
+    this.#withTpm(async () => {
+      await readAnchor(this.#client, this.#counterIndex + 1);
+      await extendAnchor(this.#client, this.#counterIndex + 1, added);
+      return readAnchor(this.#client, this.#counterIndex + 1);
+    }, onAnchor);
   }
 
   /** Leaves nothing of ours in the TPM. */
