@@ -6,20 +6,21 @@
  * @module
  */
 import { InlinePacketPath } from '../adapters/packet-path/inline-packet-path.ts';
-import { type HostKeys, makeHostKeys } from '../crypto/identity.ts';
+import { makeRealmIdentities, type RealmIdentities } from '../assembly/realm-identities.ts';
+import type { HostKeys } from '../crypto/identity.ts';
 import { assert } from '../errors.ts';
 import type { HostEvent } from '../host/events.ts';
 import { Host } from '../host/host.ts';
 import { RemediationHost, type RemediationHostEvent } from '../host/remediation-host.ts';
 import type { HierarchyData } from '../mesh/hierarchy.ts';
-import { Roster } from '../mesh/roster.ts';
+import type { Roster } from '../mesh/roster.ts';
 import type { Policy } from '../messages/policy.ts';
+import { Prng } from './prng.ts';
 import { RecordingSwitch } from './recording-switch.ts';
 import { SimClock, type SimClockView } from './sim-clock.ts';
 import { type NetworkFault, SimNetwork } from './sim-network.ts';
 import { SimRandom } from './sim-random.ts';
 import { SimStorage } from './sim-storage.ts';
-import { Prng } from './prng.ts';
 import { SimTrace } from './sim-trace.ts';
 
 export interface WorldOptions {
@@ -69,30 +70,16 @@ export class World {
     const root = new Prng(seed);
     this.network = new SimNetwork({ clock: this.clock, seed, trace: this.trace });
     const ids = hierarchy.hosts.map(({ id }) => id);
-    const keys = new Map<string, HostKeys>();
-    for (const id of remediationServer === undefined ? ids : [...ids, remediationServer]) {
-      keys.set(id, makeHostKeys(id, new SimRandom(root.fork(`keys ${id}`).below(2 ** 32))));
-    }
-    const subsystemOf = new Map(hierarchy.hosts.map(({ id, subsystem }) => [id, subsystem]));
-    this.roster = new Roster({
-      realm: 'simulated',
-      version: 1,
-      issuedAtMs: this.clock.wallMs(),
-      expiresAtMs: this.clock.wallMs() + 365 * 86_400_000,
-      top: hierarchy.subsystems.find(({ parent }) => parent === undefined)?.id ?? '',
-      subsystems: hierarchy.subsystems,
-      members: [...keys.values()].map(({ id, signing, noise }) => {
-        const subsystem = subsystemOf.get(id);
-        const member = { id, signingKey: signing.publicKey, noiseKey: noise.publicKey };
-        return subsystem === undefined
-          ? { ...member, role: 'remediation-server' as const }
-          : { ...member, role: 'inspector' as const, subsystem };
-      }),
-    });
+    const { roster, keysOf } = makeRealmIdentities(
+      { realm: 'simulated', ...hierarchy, remediationServer },
+      new SimRandom(root.fork('keys').below(2 ** 32)),
+      this.clock.wallMs(),
+    );
+    this.roster = roster;
     for (const id of ids) {
       const own = root.fork(`host ${id}`);
       const clock = this.clock.view();
-      const hostKeys = keys.get(id);
+      const hostKeys = keysOf(id);
       assert(hostKeys !== undefined, 'every host has keys');
       this.#hosts.set(id, {
         id,
@@ -104,7 +91,7 @@ export class World {
         lives: 0,
       });
     }
-    this.#remediation = this.#makeRemediation(keys);
+    this.#remediation = this.#makeRemediation(keysOf);
   }
 
   /** Starts every host that is not running, and the remediation server. */
@@ -123,7 +110,14 @@ export class World {
     const random = new SimRandom(new Prng(seed).fork(`random ${id} ${own.lives}`).below(2 ** 32));
     const host = new Host(
       { id, roster: this.roster, keys: own.keys, policy, liveness },
-      { transport: this.network.transport(id), clock: own.clock, random, storage: own.storage, switch: own.switch, path },
+      {
+        transport: this.network.transport(id),
+        clock: own.clock,
+        random,
+        storage: own.storage,
+        switch: own.switch,
+        path,
+      },
     );
     host.on((event) => {
       if (own.host === host) this.#note(id, event);
@@ -194,9 +188,9 @@ export class World {
     return true;
   }
 
-  #makeRemediation(keys: ReadonlyMap<string, HostKeys>): RemediationHost | undefined {
+  #makeRemediation(keysOf: RealmIdentities['keysOf']): RemediationHost | undefined {
     const { remediationServer: id, policy, liveness = { heartbeatMs: 500, suspectMs: 2_000 }, seed } = this.#options;
-    const own = id === undefined ? undefined : keys.get(id);
+    const own = id === undefined ? undefined : keysOf(id);
     if (id === undefined || own === undefined) return undefined;
     const server = new RemediationHost(
       { id, roster: this.roster, keys: own, policy, liveness },

@@ -5,6 +5,7 @@ import { VedetteError } from '../../errors.ts';
 import type { Storage, StorageChange } from '../../ports/storage.ts';
 import { compareKeys, OrderedMap } from '../memory/ordered-map.ts';
 import { assertStorageKey } from '../storage-key.ts';
+import { damageOfLmdbFile } from './lmdb-file.ts';
 
 /** Writes that may wait for the disk at once; more are refused with `storage/failed`. */
 export const lmdbPendingWritesMax = 65_536;
@@ -48,8 +49,11 @@ class LmdbStorage implements Storage {
     this.#directory = directory;
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const path = join(directory, 'vedette.mdb');
+      const damage = damageOfLmdbFile(path);
+      if (damage !== undefined) throw new Error(damage);
       this.#database = open({
-        path: join(directory, 'vedette.mdb'),
+        path,
         noSubdir: true,
         encoding: 'binary',
         keyEncoding: 'binary',
