@@ -58,7 +58,7 @@ describe('power cuts', () => {
     let cuts = 0;
     let oldServed = 0;
     let newServed = 0;
-    for (let from = 1; from <= 12; from++) {
+    for (let from = 1; from <= 4; from++) {
       for (let answers = 0; answers < answersMax; answers++) {
         const world = new BootWorld(from);
         world.boot({ newer: firstDocuments(), enrol: true });
@@ -77,13 +77,13 @@ describe('power cuts', () => {
       }
     }
     // The cuts fell before and after the moment that decides.
-    expect(cuts).toBeGreaterThan(100);
-    expect(oldServed).toBeGreaterThan(50);
-    expect(newServed).toBeGreaterThan(50);
+    expect(cuts).toBeGreaterThan(40);
+    expect(oldServed).toBeGreaterThan(20);
+    expect(newServed).toBeGreaterThan(20);
   });
 
   test('a cut during enrolment leaves a server that is enrolled, or can be', () => {
-    for (let from = 1; from <= 12; from++) {
+    for (let from = 1; from <= 4; from++) {
       for (let answers = 0; answers < answersMax; answers++) {
         const world = new BootWorld(from);
         world.bootFor(answers, { newer: firstDocuments(), enrol: true });
@@ -104,7 +104,7 @@ describe('power cuts', () => {
         expect(last.kind).toBe('service');
         witness.saw(last);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -145,29 +145,54 @@ describe('power cuts', () => {
           }
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
     // Otherwise nothing would have been at stake.
-    expect(restoredAndServed).toBeGreaterThan(100);
+    expect(restoredAndServed).toBeGreaterThan(30);
+  });
+
+  test('an update that was written and not anchored, and whose files then are not there, is left behind', () => {
+    let leftBehind = 0;
+    for (let run = 0; run < 6 * answersMax; run++) {
+      const answers = run % answersMax;
+      const world = new BootWorld(run);
+      world.boot({ newer: firstDocuments(), enrol: true });
+      const slots = world.copyDisk().length;
+      world.files.set('index.js', 'serve(2)');
+      const updated = { ...inspectorFiles, 'index.js': 'serve(2)' };
+      const result = world.bootFor(answers, { newer: { manifest: manifestDocument(2, updated) } });
+      const written = world.copyDisk().length > slots;
+      world.files.set('index.js', inspectorFiles['index.js']);
+      const next = world.boot();
+      if (next.kind === 'service') {
+        expect(result).toBeUndefined();
+        expect(next.manifest.version).toBe(1);
+        if (written) leftBehind++;
+      } else {
+        // The update was in force: its floors hold, and the old files are no way back.
+        expect(next).toMatchObject({ kind: 'recovery', failure: { step: 4, error: { code: 'boot/file-altered' } } });
+        expect(written).toBe(true);
+      }
+    }
+    expect(leftBehind).toBeGreaterThan(0);
   });
 
   test('a slot that was written, hidden before it was anchored, and brought back later is worth nothing', () => {
-    const world = new BootWorld(3);
-    world.boot({ newer: firstDocuments(), enrol: true });
-    const before = world.copyDisk();
-    // Every cut after which the disk holds the new slot and the anchor does not.
-    let hidden: ReturnType<BootWorld['copyDisk']> | undefined;
-    for (let answers = 0; answers < answersMax && hidden === undefined; answers++) {
+    let broughtBack = 0;
+    for (let run = 0; run < 6 * answersMax; run++) {
+      const world = new BootWorld(run);
+      world.boot({ newer: firstDocuments(), enrol: true });
+      const before = world.copyDisk();
+      world.bootFor(run % answersMax, { newer: { policy: policyDocument(2) } });
+      const hidden = world.copyDisk();
       world.restoreDisk(before);
-      world.bootFor(answers, { newer: { policy: policyDocument(2) } });
-      if (world.copyDisk().length > before.length) hidden = world.copyDisk();
+      const newest = world.boot({ newer: { policy: policyDocument(3) } });
+      // Where the update was anchored before the cut, the copy is the one that is too old.
+      if (newest.kind !== 'service' || hidden.length === before.length) continue;
+      broughtBack++;
+      world.restoreDisk(hidden);
+      expect(world.boot()).toMatchObject({ kind: 'recovery', failure: { error: { code: 'boot/rolled-back' } } });
     }
-    expect(hidden).toBeDefined();
-    world.restoreDisk(before);
-    const newest = world.boot({ newer: { policy: policyDocument(3) } });
-    if (newest.kind !== 'service')
-      return expect(newest).toMatchObject({ failure: { error: { code: 'boot/rolled-back' } } });
-    world.restoreDisk(hidden ?? []);
-    expect(world.boot()).toMatchObject({ kind: 'recovery', failure: { error: { code: 'boot/rolled-back' } } });
+    expect(broughtBack).toBeGreaterThan(0);
   });
 });
