@@ -241,7 +241,11 @@ export class Story {
   }
 
   #aloneLines(): string[] {
-    const alone = [...this.#findings.values()].filter(({ finding }) => finding.subsystem === undefined);
+    const alone = [...this.#findings.values()]
+      .filter(({ finding }) => finding.subsystem === undefined)
+      .sort(
+        (left, right) => left.finding.firstMs - right.finding.firstMs || byName([left.teller, 0], [right.teller, 0]),
+      );
     if (alone.length === 0) return [];
     const lines = ['What one server saw whole'];
     for (const told of alone) {
@@ -332,7 +336,8 @@ function findingLines(
     `    ${span} (${durationText(lastMs - firstMs)}): ${explain}`,
   ];
   if (told !== undefined && told.times > 1) {
-    lines.push(`    it went on until ${timeOfDay(told.finding.lastMs)} and was told ${told.times} times`);
+    const until = told.finding.lastMs > lastMs ? `went on until ${timeOfDay(told.finding.lastMs)} and ` : '';
+    lines.push(`    it ${until}was told ${told.times} times as it grew`);
   }
   return lines;
 }

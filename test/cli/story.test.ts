@@ -129,7 +129,7 @@ describe('the main job', () => {
     const later = finding({ lastMs: startMs + 900_000 });
     const again = storyOf([...mainJob, told('host-1', { type: 'finding.recorded', finding: later })]);
     expect(again.findings).toBe(2);
-    expect(again.lines()).toContain('    it went on until 12:15:00 and was told 2 times');
+    expect(again.lines()).toContain('    it went on until 12:15:00 and was told 2 times as it grew');
   });
 
   test('the same finding of two hosts is two findings', () => {
