@@ -4,58 +4,21 @@
  *
  * @module
  */
-import { fragmentKind, networkKind, type Packet, protocolNumber } from './packet.ts';
-
-/** Why a packet could not be read to the end; position 0 means that it could. */
-export const decodeReasons = [
-  'ok',
-  'link/truncated',
-  'vlan/truncated',
-  'vlan/too-many-tags',
-  'arp/truncated',
-  'ipv4/truncated',
-  'ipv4/version',
-  'ipv4/header-length',
-  'ipv4/total-length',
-  'ipv6/truncated',
-  'ipv6/version',
-  'ipv6/payload-length',
-  'ipv6/extension-truncated',
-  'ipv6/too-many-extensions',
-  'tcp/truncated',
-  'tcp/header-length',
-  'udp/truncated',
-  'udp/length',
-  'icmp/truncated',
-  'ip/version',
-] as const;
-export type DecodeReason = (typeof decodeReasons)[number];
-
-const ok = 0;
-const linkTruncated = 1;
-const vlanTruncated = 2;
-const vlanTooManyTags = 3;
-const arpTruncated = 4;
-const ipv4Truncated = 5;
-const ipv4Version = 6;
-const ipv4HeaderLength = 7;
-const ipv4TotalLength = 8;
-const ipv6Truncated = 9;
-const ipv6Version = 10;
-const ipv6PayloadLength = 11;
-const ipv6ExtensionTruncated = 12;
-const ipv6TooManyExtensions = 13;
-const tcpTruncated = 14;
-const tcpHeaderLength = 15;
-const udpTruncated = 16;
-const udpLength = 17;
-const icmpTruncated = 18;
-const ipVersion = 19;
+import { read16, read32 } from './big-endian.ts';
+import { decodeArp, decodeIpv4, decodeIpv6 } from './decode-network.ts';
+import { reason } from './decode-reason.ts';
+import { cutTunnel, etherType, mayCarry, mixPath, nextProtocol, notATunnel, openTunnel } from './decode-tunnel.ts';
+import { fragmentKind, networkKind, type OuterPacket, type Packet, protocolNumber, tunnelKind } from './packet.ts';
 
 /** VLAN tags that are looked through. */
 const vlanTagsMax = 4;
-/** IPv6 extension headers that are looked through; RFC 8504 section 5.3 lets a host limit them at 8. */
-const extensionHeadersMax = 8;
+/** MPLS labels that are looked through. */
+const labelsMax = 8;
+/** Layers (tunnels, PPPoE, NSH) within each other that are opened. */
+const tunnelsMax = 4;
+/** Parts of a path that are no tunnel; see `tunnelKind`. */
+const pathVlan = 16;
+const pathPppoe = 17;
 
 /** Link types that are read (https://www.tcpdump.org/linktypes.html). */
 export const linkType = {
@@ -107,11 +70,114 @@ export function decode(
   packet.icmpCode = 0;
   packet.payloadOffset = offset + capturedLength;
   packet.payloadLength = 0;
+  packet.tunnel = tunnelKind.none;
+  packet.tunnelId = 0;
+  packet.path = 0;
+  packet.innerReason = reason.ok;
 
   const end = offset + capturedLength;
+  const fault = decodeLink(packet, offset, end, offset + originalLength, link);
+  if (fault !== reason.ok || packet.protocol === protocolNumber.tcp || !mayCarry(packet)) return fault;
+  return decodeInside(packet, end);
+}
+
+/**
+ * Goes on with a datagram put together from its fragments, which stands at the start of `bytes`. What was found around
+ * the fragments stays.
+ *
+ * @returns As `decode`.
+ */
+export function decodeDatagram(packet: Packet, bytes: Uint8Array, length: number): number {
+  packet.bytes = bytes;
+  packet.offset = 0;
+  packet.capturedLength = length;
+  packet.fragment = fragmentKind.whole;
+  packet.sourcePort = 0;
+  packet.destinationPort = 0;
+  packet.tcpFlags = 0;
+  packet.icmpType = 0;
+  packet.icmpCode = 0;
+  const version = bytes[0]! >> 4;
+  const fault = version === 4 ? decodeIpv4(packet, 0, length, length) : decodeIpv6(packet, 0, length, length);
+  if (fault !== reason.ok || !mayCarry(packet)) return fault;
+  return decodeInside(packet, length);
+}
+
+/** Opens the tunnels of a packet that was decoded up to its transport header. */
+function decodeInside(packet: Packet, end: number): number {
+  for (let depth = 0; mayCarry(packet); depth++) {
+    if (depth === tunnelsMax) {
+      packet.innerReason = reason.tunnelTooDeep;
+      return reason.ok;
+    }
+    if (packet.tunnel === tunnelKind.none) copyTo(packet.outer, packet);
+    const wireEnd = packet.payloadOffset + packet.payloadLength;
+    const carried = openTunnel(packet, Math.min(end, wireEnd));
+    if (carried === notATunnel) return reason.ok;
+    if (carried === cutTunnel) return closeTunnels(packet, reason.tunnelTruncated);
+    const at = packet.payloadOffset;
+    packet.network = networkKind.other;
+    const fault = decodeCarried(packet, at, Math.max(at, Math.min(end, wireEnd)), wireEnd, carried);
+    // What carries something that cannot be read is still a packet by itself.
+    if (fault !== reason.ok || packet.network === networkKind.other) return closeTunnels(packet, fault);
+  }
+  return reason.ok;
+}
+
+function copyTo(outer: OuterPacket, packet: Packet): void {
+  outer.bytes = packet.bytes;
+  outer.offset = packet.offset;
+  outer.capturedLength = packet.capturedLength;
+  outer.addresses.set(packet.addresses);
+  outer.network = packet.network;
+  outer.protocol = packet.protocol;
+  outer.sourcePort = packet.sourcePort;
+  outer.destinationPort = packet.destinationPort;
+  outer.payloadOffset = packet.payloadOffset;
+  outer.payloadLength = packet.payloadLength;
+}
+
+/** Falls back to the outermost packet. */
+function closeTunnels(packet: Packet, innerReason: number): number {
+  const { outer } = packet;
+  packet.bytes = outer.bytes;
+  packet.offset = outer.offset;
+  packet.capturedLength = outer.capturedLength;
+  packet.addresses.set(outer.addresses);
+  packet.network = outer.network;
+  packet.protocol = outer.protocol;
+  packet.sourcePort = outer.sourcePort;
+  packet.destinationPort = outer.destinationPort;
+  packet.payloadOffset = outer.payloadOffset;
+  packet.payloadLength = outer.payloadLength;
+  packet.fragment = fragmentKind.whole;
+  packet.tcpFlags = 0;
+  packet.icmpType = 0;
+  packet.icmpCode = 0;
+  packet.tunnel = tunnelKind.none;
+  packet.tunnelId = 0;
+  packet.path = 0;
+  packet.innerReason = innerReason;
+  return reason.ok;
+}
+
+/** What is inside a tunnel, where the ports and flags of what carries it mean nothing. */
+function decodeCarried(packet: Packet, start: number, end: number, wireEnd: number, carried: number): number {
+  packet.protocol = -1;
+  packet.sourcePort = 0;
+  packet.destinationPort = 0;
+  if (carried === etherType.ppp) return decodePpp(packet, start, end, wireEnd);
+  if (carried !== etherType.ethernet) return decodeEtherType(packet, start, end, wireEnd, carried);
+  if (end - start < 14) return reason.linkTruncated;
+  return decodeEtherType(packet, start + 14, end, wireEnd, read16(packet.bytes, start + 12));
+}
+
+function decodeLink(packet: Packet, offset: number, end: number, wireEnd: number, link: number): number {
+  const { bytes } = packet;
+  const capturedLength = end - offset;
   if (link === linkType.ethernet) {
-    if (capturedLength < 14) return linkTruncated;
-    return decodeEtherType(packet, offset + 14, end, read16(bytes, offset + 12));
+    if (capturedLength < 14) return reason.linkTruncated;
+    return decodeEtherType(packet, offset + 14, end, wireEnd, read16(bytes, offset + 12));
   }
   switch (link) {
     case linkType.raw:
@@ -119,235 +185,143 @@ export function decode(
     case linkType.rawOpenBsd:
     case linkType.ipv4:
     case linkType.ipv6: {
-      if (capturedLength < 1) return linkTruncated;
+      if (capturedLength < 1) return reason.linkTruncated;
       const version = bytes[offset]! >> 4;
-      if (version === 4) return decodeIpv4(packet, offset, end);
-      return version === 6 ? decodeIpv6(packet, offset, end) : ipVersion;
+      if (version === 4) return decodeIpv4(packet, offset, end, wireEnd);
+      return version === 6 ? decodeIpv6(packet, offset, end, wireEnd) : reason.ipVersion;
     }
     case linkType.null:
     case linkType.loop: {
-      if (capturedLength < 4) return linkTruncated;
+      if (capturedLength < 4) return reason.linkTruncated;
       // The address family is in the byte order of the writer; families are below 256, so one end of it holds all.
       const family = bytes[offset]! | bytes[offset + 3]!;
-      if (family === 2) return decodeIpv4(packet, offset + 4, end);
+      if (family === 2) return decodeIpv4(packet, offset + 4, end, wireEnd);
       // AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS.
-      if (family === 10 || family === 24 || family === 28 || family === 30) return decodeIpv6(packet, offset + 4, end);
-      return ok;
+      if (family === 10 || family === 24 || family === 28 || family === 30)
+        return decodeIpv6(packet, offset + 4, end, wireEnd);
+      return reason.ok;
     }
     case linkType.linuxSll:
-      if (capturedLength < 16) return linkTruncated;
-      return decodeEtherType(packet, offset + 16, end, read16(bytes, offset + 14));
+      if (capturedLength < 16) return reason.linkTruncated;
+      return decodeEtherType(packet, offset + 16, end, wireEnd, read16(bytes, offset + 14));
     case linkType.linuxSll2:
-      if (capturedLength < 20) return linkTruncated;
-      return decodeEtherType(packet, offset + 20, end, read16(bytes, offset));
+      if (capturedLength < 20) return reason.linkTruncated;
+      return decodeEtherType(packet, offset + 20, end, wireEnd, read16(bytes, offset));
     case linkType.ciscoHdlc:
-      if (capturedLength < 4) return linkTruncated;
-      return decodeEtherType(packet, offset + 4, end, read16(bytes, offset + 2));
+      if (capturedLength < 4) return reason.linkTruncated;
+      return decodeEtherType(packet, offset + 4, end, wireEnd, read16(bytes, offset + 2));
     case linkType.ppp:
     case linkType.pppHdlc:
-      return decodePpp(packet, offset, end);
+      return decodePpp(packet, offset, end, wireEnd);
     default:
       packet.network = networkKind.unknownLink;
-      return ok;
+      return reason.ok;
   }
 }
 
-function decodePpp(packet: Packet, start: number, end: number): number {
+function decodePpp(packet: Packet, start: number, end: number, wireEnd: number): number {
   const bytes = packet.bytes;
   // RFC 1662 section 3.1: address 0xff and control 0x03 come first unless they were negotiated away.
   const at = end - start >= 2 && bytes[start] === 0xff && bytes[start + 1] === 3 ? start + 2 : start;
-  if (end - at < 2) return linkTruncated;
+  if (end - at < 2) return reason.linkTruncated;
   const protocol = read16(bytes, at);
-  if (protocol === 0x0021) return decodeIpv4(packet, at + 2, end);
-  return protocol === 0x0057 ? decodeIpv6(packet, at + 2, end) : ok;
+  if (protocol === 0x0021) return decodeIpv4(packet, at + 2, end, wireEnd);
+  return protocol === 0x0057 ? decodeIpv6(packet, at + 2, end, wireEnd) : reason.ok;
 }
 
-function decodeEtherType(packet: Packet, start: number, end: number, first: number): number {
+function decodeEtherType(packet: Packet, start: number, end: number, wireEnd: number, first: number): number {
   const bytes = packet.bytes;
   let at = start;
-  let etherType = first;
-  let tags = 0;
-  while (etherType === 0x8100 || etherType === 0x88a8 || etherType === 0x9100) {
-    if (end - at < 4) return vlanTruncated;
-    if (tags === vlanTagsMax) return vlanTooManyTags;
-    if (tags === 0) packet.vlan = read16(bytes, at) & 0xfff;
-    tags++;
-    etherType = read16(bytes, at + 2);
-    at += 4;
+  let type = first;
+  if (type === etherType.vlan || type === etherType.serviceVlan || type === etherType.oldServiceVlan) {
+    let tags = 0;
+    do {
+      if (end - at < 4) return reason.vlanTruncated;
+      if (tags === vlanTagsMax) return reason.vlanTooManyTags;
+      const id = read16(bytes, at) & 0xfff;
+      if (tags === 0 && packet.tunnel === tunnelKind.none) packet.vlan = id;
+      else packet.path = mixPath(packet.path, pathVlan, id);
+      tags++;
+      type = read16(bytes, at + 2);
+      at += 4;
+    } while (type === etherType.vlan || type === etherType.serviceVlan || type === etherType.oldServiceVlan);
   }
-  if (etherType === 0x0800) return decodeIpv4(packet, at, end);
-  if (etherType === 0x86dd) return decodeIpv6(packet, at, end);
-  if (etherType === 0x0806) return decodeArp(packet, at, end);
-  // IEEE 802.3 length with LLC and SNAP in front of the EtherType (RFC 1042).
-  if (
-    etherType < 0x600 &&
-    end - at >= 8 &&
-    read32(bytes, at) === 0xaaaa0300 &&
-    bytes[at + 4] === 0 &&
-    bytes[at + 5] === 0
-  ) {
-    const inner = read16(bytes, at + 6);
-    if (inner === 0x0800) return decodeIpv4(packet, at + 8, end);
-    if (inner === 0x86dd) return decodeIpv6(packet, at + 8, end);
-    if (inner === 0x0806) return decodeArp(packet, at + 8, end);
-  }
-  return ok;
+  if (type === etherType.ipv4) return decodeIpv4(packet, at, end, wireEnd);
+  if (type === etherType.ipv6) return decodeIpv6(packet, at, end, wireEnd);
+  if (type === etherType.arp) return decodeArp(packet, at, end);
+  return decodeRareType(packet, at, end, wireEnd, type, 0);
 }
 
-/** RFC 826, for IPv4 over anything with six-byte addresses. */
-function decodeArp(packet: Packet, start: number, end: number): number {
-  packet.network = networkKind.arp;
-  packet.addresses.fill(0);
-  if (end - start < 8) return arpTruncated;
+/** @param depth - Layers of this kind around it; every one calls this again. */
+function decodeRareType(packet: Packet, at: number, end: number, wireEnd: number, type: number, depth: number): number {
   const bytes = packet.bytes;
-  const hardwareLength = bytes[start + 4]!;
-  const protocolLength = bytes[start + 5]!;
-  if (end - start < 8 + 2 * (hardwareLength + protocolLength)) return arpTruncated;
-  if (protocolLength !== 4) return ok;
-  setMapped(packet.addresses, 0, read32(bytes, start + 8 + hardwareLength));
-  setMapped(packet.addresses, 4, read32(bytes, start + 12 + 2 * hardwareLength));
-  return ok;
-}
-
-/** RFC 791 section 3.1. */
-function decodeIpv4(packet: Packet, start: number, end: number): number {
-  const bytes = packet.bytes;
-  const available = end - start;
-  if (available < 20) return ipv4Truncated;
-  const first = bytes[start]!;
-  if (first >> 4 !== 4) return ipv4Version;
-  const headerLength = (first & 15) << 2;
-  if (headerLength < 20) return ipv4HeaderLength;
-  if (available < headerLength) return ipv4Truncated;
-  const onWire = available + packet.originalLength - packet.capturedLength;
-  let totalLength = read16(bytes, start + 2);
-  // Segmentation offload hands frames over 64 KiB, or not yet cut, to the capture with a length of 0.
-  if (totalLength === 0) totalLength = onWire;
-  if (totalLength < headerLength || totalLength > onWire) return ipv4TotalLength;
-
-  packet.network = networkKind.ipv4;
-  const addresses = packet.addresses;
-  setMapped(addresses, 0, read32(bytes, start + 12));
-  setMapped(addresses, 4, read32(bytes, start + 16));
-  const protocol = bytes[start + 9]!;
-  packet.protocol = protocol;
-  const fragment = read16(bytes, start + 6);
-  if ((fragment & 0x3fff) !== 0) packet.fragment = (fragment & 0x1fff) === 0 ? fragmentKind.first : fragmentKind.later;
-  // Padding behind the datagram is not part of it.
-  const captured = Math.min(start + totalLength, end);
-  return decodeTransport(packet, start + headerLength, captured, totalLength - headerLength);
-}
-
-/** RFC 8200 sections 3 and 4. */
-function decodeIpv6(packet: Packet, start: number, end: number): number {
-  const bytes = packet.bytes;
-  const available = end - start;
-  if (available < 40) return ipv6Truncated;
-  if (bytes[start]! >> 4 !== 6) return ipv6Version;
-  const onWire = available + packet.originalLength - packet.capturedLength - 40;
-  let payloadLength = read16(bytes, start + 4);
-  // 0 is a jumbogram (RFC 2675) or a frame of segmentation offload: everything up to the end.
-  if (payloadLength === 0) payloadLength = onWire;
-  if (payloadLength > onWire) return ipv6PayloadLength;
-
-  packet.network = networkKind.ipv6;
-  const addresses = packet.addresses;
-  for (let i = 0; i < 8; i++) addresses[i] = read32(bytes, start + 8 + (i << 2));
-  let header = bytes[start + 6]!;
-  let at = start + 40;
-  const captured = Math.min(at + payloadLength, end);
-  const wireEnd = at + payloadLength;
-  for (let walked = 0; ; walked++) {
-    packet.protocol = header;
-    // Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6. ESP hides what follows.
-    const isExtension =
-      header === 0 ||
-      header === 43 ||
-      header === 44 ||
-      header === 51 ||
-      header === 60 ||
-      header === 135 ||
-      header === 139 ||
-      header === 140;
-    if (!isExtension) break;
-    if (walked === extensionHeadersMax) return ipv6TooManyExtensions;
-    if (captured - at < 8) return ipv6ExtensionTruncated;
-    let length = 8;
-    if (header === 44) {
-      const fragment = read16(bytes, at + 2);
-      if ((fragment & 0xfff9) !== 0) {
-        packet.fragment = (fragment & 0xfff8) === 0 ? fragmentKind.first : fragmentKind.later;
-      }
-    } else {
-      length = header === 51 ? (bytes[at + 1]! + 2) << 2 : (bytes[at + 1]! + 1) << 3;
+  switch (type) {
+    case etherType.ipv4:
+      return decodeIpv4(packet, at, end, wireEnd);
+    case etherType.ipv6:
+      return decodeIpv6(packet, at, end, wireEnd);
+    case etherType.arp:
+      return decodeArp(packet, at, end);
+    case etherType.pppoeSession: {
+      // RFC 2516 section 4.
+      if (end - at < 8) return reason.pppoeTruncated;
+      const pppEnd = at + 6 + read16(bytes, at + 4);
+      if (pppEnd > wireEnd) return reason.pppoeTruncated;
+      packet.path = mixPath(packet.path, pathPppoe, read16(bytes, at + 2));
+      return decodePpp(packet, at + 6, Math.min(end, pppEnd), pppEnd);
     }
-    if (captured - at < length) return ipv6ExtensionTruncated;
-    header = bytes[at]!;
-    at += length;
-    if (packet.fragment === fragmentKind.later) {
-      packet.protocol = header;
-      break;
+    case etherType.mpls:
+    case etherType.mplsUpstream:
+      return decodeMpls(packet, at, end, wireEnd, depth);
+    case etherType.nsh: {
+      // RFC 8300 section 2.2; the length is in words.
+      if (end - at < 8) return reason.nshTruncated;
+      const length = (bytes[at + 1]! & 0x3f) << 2;
+      if (length < 8 || end - at < length) return reason.nshTruncated;
+      return decodeLayer(packet, at + length, end, wireEnd, nextProtocol(bytes[at + 3]!), depth);
     }
-  }
-  return decodeTransport(packet, at, captured, wireEnd - at);
-}
-
-/** `end` bounds what may be read, `wireLength` is what the headers claim from `start` on. */
-function decodeTransport(packet: Packet, start: number, end: number, wireLength: number): number {
-  packet.payloadOffset = start;
-  packet.payloadLength = wireLength;
-  if (packet.fragment === fragmentKind.later) return ok;
-  const bytes = packet.bytes;
-  const available = end - start;
-  switch (packet.protocol) {
-    case protocolNumber.tcp: {
-      if (available < 14 || wireLength < 20) return tcpTruncated;
-      const headerLength = (bytes[start + 12]! >> 4) << 2;
-      if (headerLength < 20 || headerLength > wireLength) return tcpHeaderLength;
-      packet.sourcePort = read16(bytes, start);
-      packet.destinationPort = read16(bytes, start + 2);
-      packet.tcpFlags = bytes[start + 13]!;
-      packet.payloadOffset = start + headerLength;
-      packet.payloadLength = wireLength - headerLength;
-      return ok;
-    }
-    case protocolNumber.udp: {
-      if (available < 8 || wireLength < 8) return udpTruncated;
-      const length = read16(bytes, start + 4);
-      // A fragment's length is that of the whole datagram; 0 is a jumbogram or segmentation offload.
-      if (length !== 0 && (length < 8 || (length > wireLength && packet.fragment === fragmentKind.whole)))
-        return udpLength;
-      packet.sourcePort = read16(bytes, start);
-      packet.destinationPort = read16(bytes, start + 2);
-      packet.payloadOffset = start + 8;
-      packet.payloadLength = (length === 0 || length > wireLength ? wireLength : length) - 8;
-      return ok;
-    }
-    case protocolNumber.icmp:
-    case protocolNumber.icmpv6:
-      if (available < 4 || wireLength < 4) return icmpTruncated;
-      packet.icmpType = bytes[start]!;
-      packet.icmpCode = bytes[start + 1]!;
-      packet.payloadOffset = start + 4;
-      packet.payloadLength = wireLength - 4;
-      return ok;
     default:
-      return ok;
+      break;
   }
+  // IEEE 802.3 length with LLC and SNAP in front of the EtherType (RFC 1042).
+  if (type < 0x600 && end - at >= 8 && read32(bytes, at) === 0xaaaa0300 && bytes[at + 4] === 0 && bytes[at + 5] === 0) {
+    const inner = read16(bytes, at + 6);
+    if (inner === etherType.ipv4) return decodeIpv4(packet, at + 8, end, wireEnd);
+    if (inner === etherType.ipv6) return decodeIpv6(packet, at + 8, end, wireEnd);
+    if (inner === etherType.arp) return decodeArp(packet, at + 8, end);
+  }
+  return reason.ok;
 }
 
-/** RFC 4291 section 2.5.5.2: an IPv4-mapped address. */
-function setMapped(addresses: Uint32Array, at: number, address: number): void {
-  addresses[at] = 0;
-  addresses[at + 1] = 0;
-  addresses[at + 2] = 0xffff;
-  addresses[at + 3] = address;
+/** RFC 3032. Nothing says what follows the labels but its first bits (RFC 4928). */
+function decodeMpls(packet: Packet, start: number, end: number, wireEnd: number, depth: number): number {
+  const bytes = packet.bytes;
+  let at = start;
+  for (let labels = 0; ; labels++) {
+    if (labels === labelsMax) return reason.mplsTooManyLabels;
+    if (end - at < 4) return reason.mplsTruncated;
+    at += 4;
+    if ((bytes[at - 2]! & 1) !== 0) break;
+  }
+  if (end - at < 1) return reason.mplsTruncated;
+  const first = bytes[at]! >> 4;
+  if (first === 4) return decodeIpv4(packet, at, end, wireEnd);
+  if (first === 6) return decodeIpv6(packet, at, end, wireEnd);
+  // The control word of a pseudowire (RFC 4385) begins with 0; an Ethernet frame is what they carry here.
+  return first === 0 ? decodeLayer(packet, at + 4, end, wireEnd, etherType.ethernet, depth) : reason.ok;
 }
 
-function read16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+/** What stands within MPLS or NSH. */
+function decodeLayer(packet: Packet, at: number, end: number, wireEnd: number, type: number, depth: number): number {
+  if (depth === tunnelsMax) return reason.tunnelTooDeep;
+  if (type !== etherType.ethernet) return decodeRareType(packet, at, end, wireEnd, type, depth + 1);
+  if (end - at < 14) return reason.linkTruncated;
+  let inner = read16(packet.bytes, at + 12);
+  let from = at + 14;
+  if (inner === etherType.vlan && end - from >= 4) {
+    packet.path = mixPath(packet.path, pathVlan, read16(packet.bytes, from) & 0xfff);
+    inner = read16(packet.bytes, from + 2);
+    from += 4;
+  }
+  return decodeRareType(packet, from, end, wireEnd, inner, depth + 1);
 }

@@ -10,7 +10,8 @@ import type { PathCounters } from '../messages/path-counters.ts';
 import type { HeuristicsPolicy, Watch } from '../messages/policy.ts';
 import { formatAddress } from './address.ts';
 import { Correlation } from './correlation.ts';
-import { decode, decodeReasons } from './decode.ts';
+import { decode } from './decode.ts';
+import { decodeReasons } from './decode-reason.ts';
 import { FanOutTracker } from './fan-out-tracker.ts';
 import { FloodTracker } from './flood-tracker.ts';
 import { FlowTable, flowFact } from './flow-table.ts';
@@ -52,6 +53,7 @@ export class PacketEngine {
   #packets = 0;
   #bytes = 0;
   readonly #malformed = new Float64Array(decodeReasons.length);
+  readonly #malformedInside = new Float64Array(decodeReasons.length);
   #skippedUnwatched = 0;
   #skippedArp = 0;
   #skippedNotIp = 0;
@@ -152,6 +154,7 @@ export class PacketEngine {
       this.#malformed[reason]!++;
       return;
     }
+    if (packet.innerReason !== 0) this.#malformedInside[packet.innerReason]!++;
     if (!this.#watch.watchesAll && !this.#watch.matches(packet)) {
       this.#skippedUnwatched++;
       return;
@@ -188,7 +191,9 @@ export class PacketEngine {
   counters(): PathCounters {
     const malformed: Record<string, number> = {};
     decodeReasons.forEach((reason, i) => {
-      if (i > 0) setPositive(malformed, reason, this.#malformed[i]!);
+      if (i === 0) return;
+      setPositive(malformed, reason, this.#malformed[i]!);
+      setPositive(malformed, `inside/${reason}`, this.#malformedInside[i]!);
     });
     const evicted: Record<string, number> = {};
     setPositive(evicted, 'flow', this.#flows.evicted);

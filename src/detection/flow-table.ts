@@ -1,5 +1,6 @@
 /**
- * Flows: IPFIX keys (RFC 7011; addresses, ports, protocol) and the outer VLAN, either direction one flow. For TCP, what
+ * Flows: IPFIX keys (RFC 7011; addresses, ports, protocol), the outer VLAN and the way through tunnels; either direction
+ * one flow. For TCP, what
  * became of each connection attempt: answered, completed, reset before data, or not answered in time.
  *
  * An attempt is a SYN without ACK. An unsolicited SYN-ACK or RST (backscatter of somebody else's spoofing) and packets
@@ -50,8 +51,8 @@ const attemptNumberAt = 1;
 const startAt = 2;
 const octetsAt = 3;
 const valueWords = 4;
-/** Addresses of the lower and the higher party, ports, protocol with family and VLAN. */
-const keyWords = 10;
+/** Addresses of the lower and the higher party, ports, protocol with family and VLAN, the tunnels it came through. */
+const keyWords = 11;
 
 const idleTimeoutMs = 900_000;
 const activeTimeoutMs = 1_800_000;
@@ -332,5 +333,6 @@ function fillKey(key: Uint32Array, packet: Packet): boolean {
     : (packet.sourcePort << 16) | packet.destinationPort;
   // The mapped form tells the two IP versions apart only as long as nobody sends IPv6 with mapped addresses.
   key[9] = (isIpv6 ? 1 << 20 : 0) | (packet.vlan << 8) | packet.protocol;
+  key[10] = packet.path;
   return isHigher;
 }

@@ -15,7 +15,35 @@ export const fragmentKind = { whole: 0, first: 1, later: 2 } as const;
 export const tcpFlag = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ece: 64, cwr: 128 } as const;
 
 /** IANA protocol numbers that are read beyond the network layer. */
-export const protocolNumber = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
+export const protocolNumber = {
+  icmp: 1,
+  ipv4: 4,
+  tcp: 6,
+  udp: 17,
+  ipv6: 41,
+  gre: 47,
+  esp: 50,
+  ah: 51,
+  icmpv6: 58,
+  sctp: 132,
+} as const;
+
+/** What carried a packet through another one. The numbers are part of flow keys. */
+export const tunnelKind = { none: 0, ip: 1, gre: 2, vxlan: 3, geneve: 4, gtpu: 5 } as const;
+
+/** The outermost IP header of a packet that came through a tunnel, and its ports. */
+export class OuterPacket {
+  bytes: Uint8Array = new Uint8Array(0);
+  offset = 0;
+  capturedLength = 0;
+  readonly addresses = new Uint32Array(8);
+  network: number = networkKind.other;
+  protocol = -1;
+  sourcePort = 0;
+  destinationPort = 0;
+  payloadOffset = 0;
+  payloadLength = 0;
+}
 
 export class Packet {
   /** The buffer that holds the frame; the frame is `bytes[offset, offset + capturedLength)`. Belongs to the caller. */
@@ -39,7 +67,7 @@ export class Packet {
   protocol = -1;
   /** One of `fragmentKind`. */
   fragment: number = fragmentKind.whole;
-  /** For TCP and UDP, otherwise 0. */
+  /** For TCP, UDP and SCTP, otherwise 0. */
   sourcePort = 0;
   destinationPort = 0;
   /** Bits of `tcpFlag`; 0 for everything but TCP. */
@@ -51,4 +79,18 @@ export class Packet {
   payloadOffset = 0;
   /** Bytes of transport payload on the wire, as the headers say; fewer may have been captured. */
   payloadLength = 0;
+  /**
+   * One of `tunnelKind`: the innermost tunnel that the packet came through. All fields above then tell of what was
+   * inside, `outer` of what carried it, and `tunnelId` is the VNI, TEID or GRE key (0 where there is none).
+   */
+  tunnel: number = tunnelKind.none;
+  tunnelId = 0;
+  readonly outer = new OuterPacket();
+  /**
+   * All tunnels, PPPoE sessions and inner VLANs on the way as one word, the same for either direction; 0 for none. A TEID
+   * differs by direction, so for GTP-U the two tunnel endpoints stand for it.
+   */
+  path = 0;
+  /** Why the inside of a tunnel could not be read; the fields above then tell of the outermost packet. */
+  innerReason = 0;
 }

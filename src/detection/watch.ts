@@ -5,7 +5,7 @@
  */
 import type { Selector, Watch } from '../messages/policy.ts';
 import { type Network, networkContains, parseNetwork } from './address.ts';
-import { networkKind, type Packet, protocolNumber } from './packet.ts';
+import { networkKind, type Packet, protocolNumber, tunnelKind } from './packet.ts';
 
 interface CompiledSelector {
   readonly networks: readonly Network[] | undefined;
@@ -62,7 +62,10 @@ function selectorMatches(selector: CompiledSelector, packet: Packet): boolean {
   if (vlans !== undefined && vlans[packet.vlan] !== 1) return false;
   if (protocols !== undefined && !protocols.has(protocolName(packet))) return false;
   if (ports !== undefined) {
-    const hasPorts = packet.protocol === protocolNumber.tcp || packet.protocol === protocolNumber.udp;
+    const hasPorts =
+      packet.protocol === protocolNumber.tcp ||
+      packet.protocol === protocolNumber.udp ||
+      packet.protocol === protocolNumber.sctp;
     if (!hasPorts || (ports[packet.sourcePort] !== 1 && ports[packet.destinationPort] !== 1)) return false;
   }
   if (networks === undefined) return true;
@@ -70,6 +73,9 @@ function selectorMatches(selector: CompiledSelector, packet: Packet): boolean {
   for (let i = 0; i < networks.length; i++) {
     const network = networks[i]!;
     if (networkContains(network, packet.addresses, 0) || networkContains(network, packet.addresses, 4)) return true;
+    if (packet.tunnel === tunnelKind.none) continue;
+    const { addresses } = packet.outer;
+    if (networkContains(network, addresses, 0) || networkContains(network, addresses, 4)) return true;
   }
   return false;
 }

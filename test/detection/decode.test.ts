@@ -1,7 +1,8 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../src/detection/address.ts';
-import { decode, decodeReasons, linkType } from '../../src/detection/decode.ts';
+import { decode, linkType } from '../../src/detection/decode.ts';
+import { decodeReasons } from '../../src/detection/decode-reason.ts';
 import { fragmentKind, networkKind, Packet } from '../../src/detection/packet.ts';
 import { be16, ethernetFrame, ipv4Packet, ipv6Packet, tcpHeader, udpHeader } from './frames.ts';
 
