@@ -46,6 +46,9 @@ export interface Tpm2EnvironmentOptions {
  * A trusted environment on a TPM 2.0. It opens nothing until it is asked for something, and after a failure tries anew with
  * the next call, so a TPM that disappears is an error and comes back by itself. A TPM that was *reset* meanwhile has lost
  * the log: then it says `tee/reset` until the inspector is started again.
+ *
+ * A plain socket takes one client at a time, so while this one is open nobody else gets through there; a device with a
+ * resource manager (`/dev/tpmrm0`) takes many.
  */
 export class Tpm2Environment implements TrustedEnvironment {
   readonly kind = 'tpm2';

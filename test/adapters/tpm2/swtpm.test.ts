@@ -273,8 +273,8 @@ describe.skipIf(skipped !== undefined)(`swtpm${skipped === undefined ? '' : ` (s
   });
 
   test('an index that is no counter is refused: it could be set back', async () => {
-    await tpm.tool('tpm2_nvdefine', ['0x1500066', '-C', 'o', '-s', '8', '-a', 'ownerread|ownerwrite']);
-    const environment = new Tpm2Environment({ ...options, counterIndex: 0x0150_0066 });
+    await tpm.tool('tpm2_nvdefine', ['0x1500070', '-C', 'o', '-s', '8', '-a', 'ownerread|ownerwrite']);
+    const environment = new Tpm2Environment({ ...options, counterIndex: 0x0150_0070 });
     expect(await codeOf(answered<number>((answer) => environment.readCounter(answer)))).toBe('tee/damaged');
     expect(await codeOf(answered<number>((answer) => environment.raiseCounter(answer)))).toBe('tee/damaged');
     await environment.close();

@@ -53,7 +53,9 @@ export async function startSoftwareTpm({ startedUp = true } = {}): Promise<Softw
       complaint += text;
     });
     child = started;
-    process.once('exit', () => started.kill('SIGKILL'));
+    const killed = (): void => void started.kill('SIGKILL');
+    process.once('exit', killed);
+    started.once('exit', () => process.removeListener('exit', killed));
     for (let attempt = 0; !(await accepts(port)); attempt++) {
       if (started.exitCode !== null || attempt > 500) throw new Error(`swtpm did not start: ${complaint}`);
       await sleep(10);
