@@ -16,29 +16,12 @@ import { assert, VedetteError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { Storage } from '../ports/storage.ts';
-import type { Answer, Layer, LayerInputs, TrustedEnvironment } from '../ports/trusted-environment.ts';
-import {
-  type BootDocuments,
-  type Manifest,
-  type RootDocument,
-  readBundle,
-  readManifest,
-  readPolicy,
-  type SignedDocument,
-  type Signers,
-  walkRoots,
-} from './boot-documents.ts';
-import { type Floors, floorsMax } from './protected-slot.ts';
-import { anchorContent, type OpenedSlot, openStorage } from './protected-storage.ts';
+import type { Layer, LayerInputs, TrustedEnvironment } from '../ports/trusted-environment.ts';
+import type { BootDocuments, Manifest, RootDocument, SignedDocument, Signers } from './boot-documents.ts';
+import type { Floors } from './protected-slot.ts';
+import { anchorContent, openStorage } from './protected-storage.ts';
 import { answered, runSteps, type Steps } from './steps.ts';
-
-/** The files of the installed inspector. */
-export interface InstalledFiles {
-  /** Paths of all of them, relative to where it is installed, with `/`. */
-  list(onPaths: Answer<readonly string[]>): void;
-  /** SHA-256 of one, 32 bytes; what is hashed must be what is then loaded. An error where it cannot be read. */
-  hash(path: string, onDigest: Answer<Uint8Array>): void;
-}
+import { type BootStep, type InstalledFiles, type Progress, type Verified, verifySteps } from './verification.ts';
 
 export interface BootOptions {
   readonly environment: TrustedEnvironment;
@@ -55,9 +38,6 @@ export interface BootOptions {
   /** The operator's word that this server has no protected storage yet. Without it, missing storage is a failed boot. */
   readonly enrol?: boolean;
 }
-
-/** Which of the six steps; 0 for the derivation before them. */
-export type BootStep = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 export interface BootFailure {
   readonly step: BootStep;
@@ -91,21 +71,6 @@ export function boot(options: BootOptions, onResult: (result: BootResult) => voi
   runSteps(bootSteps(options), onResult);
 }
 
-/** What is measured and verified before anything is activated. */
-interface Verified {
-  readonly root: RootDocument;
-  readonly policy: SignedDocument;
-  readonly manifest: Manifest;
-  readonly bundles: readonly SignedDocument[];
-  readonly documents: BootDocuments;
-  readonly floors: Floors;
-}
-
-/** Where the boot is, for its failure. */
-interface Progress {
-  step: BootStep;
-}
-
 function* bootSteps(options: BootOptions): Steps<BootResult> {
   const { environment } = options;
   const progress: Progress = { step: 0 };
@@ -128,13 +93,13 @@ function* serviceSteps(options: BootOptions, first: Layer, progress: Progress): 
   let slot = newest;
   let verified: Verified;
   try {
-    verified = yield* verifySteps(options, slot, progress);
+    verified = yield* verifySteps(options, options.files, slot.content, progress);
   } catch (error) {
     // What was written and never anchored may be left behind: its floors were never in force.
     const inForce = older.find((each) => each.inForce);
     if (inForce === undefined || !(error instanceof VedetteError)) throw error;
     slot = inForce;
-    verified = yield* verifySteps(options, slot, progress);
+    verified = yield* verifySteps(options, options.files, slot.content, progress);
   }
   progress.step = 6;
   yield* anchorContent(options, first, anchor, slot, { documents: verified.documents, floors: verified.floors });
@@ -143,84 +108,6 @@ function* serviceSteps(options: BootOptions, first: Layer, progress: Progress): 
   const layer = yield* answered<Layer>((answer) => environment.derive(inputs, answer));
   const { root, policy, manifest, bundles, floors } = verified;
   return { layer, root, policy, manifest, bundles, floors, bootCount };
-}
-
-/** Steps 2 to 5 over the documents of one slot. */
-function* verifySteps(options: BootOptions, { content }: OpenedSlot, progress: Progress): Steps<Verified> {
-  const { realm, newer = {} } = options;
-  const nowMs = options.clock.wallMs();
-  const { floors } = content;
-  const documents: BootDocuments = { ...content.documents, ...newer };
-
-  progress.step = 2;
-  const root = walkRoots(documents.roots, options.anchor, realm);
-  assertVersion('root', root.version, floors.root);
-  assertNotExpired('root', root, nowMs);
-
-  progress.step = 3;
-  const policy = readPolicy(present('policy', documents.policy), root.roles.policy, realm);
-  assertVersion('policy', policy.version, floors.policy);
-  assertNotExpired('policy', policy, nowMs);
-  yield* extend(options, 'policy', policy.payload);
-
-  progress.step = 4;
-  const manifest = readManifest(present('manifest', documents.manifest), root.roles.manifest, realm);
-  assertVersion('manifest', manifest.version, floors.manifest);
-  assertVersion('security version of the inspector', manifest.securityVersion, floors.security);
-  yield* extend(options, 'manifest', manifest.payload);
-  yield* measureFiles(options, manifest);
-
-  progress.step = 5;
-  const bundles: SignedDocument[] = [];
-  for (const envelope of documents.bundles) {
-    const bundle = readBundle(envelope, root.roles.heuristics, realm);
-    const what = `bundle '${bundle.name}'`;
-    if (bundles.some(({ name }) => name === bundle.name)) {
-      throw new VedetteError('document/malformed', `the ${what} is there twice`);
-    }
-    assertVersion(what, bundle.version, floors.bundles.get(bundle.name) ?? 0);
-    assertNotExpired(what, bundle, nowMs);
-    yield* extend(options, `bundle ${bundle.name}`, bundle.payload);
-    bundles.push(bundle);
-  }
-  const raised: Floors = {
-    root: root.version,
-    policy: policy.version,
-    manifest: manifest.version,
-    security: manifest.securityVersion,
-    bundles: new Map([...floors.bundles, ...bundles.map(({ name, version }) => [name, version] as const)]),
-  };
-  if (raised.bundles.size > floorsMax) {
-    throw new VedetteError('document/malformed', `floors are kept for at most ${floorsMax} bundles of heuristics`);
-  }
-  return { root, policy, manifest, bundles, documents, floors: raised };
-}
-
-/** Every file is what the manifest says, and the manifest names every file. Each is in the log before it may be loaded. */
-function* measureFiles({ environment, files }: BootOptions, manifest: Manifest): Steps<void> {
-  const installed = yield* answered<readonly string[]>((answer) => files.list(answer));
-  for (const path of installed) {
-    if (!manifest.files.has(path)) {
-      throw new VedetteError('boot/file-unknown', `'${path}' is not in version ${manifest.version} of the manifest`);
-    }
-  }
-  const there = new Set(installed);
-  for (const [path, expected] of manifest.files) {
-    if (!there.has(path)) throw new VedetteError('boot/file-altered', `'${path}' of the signed manifest is missing`);
-    const digest = yield* answered<Uint8Array>((answer) => files.hash(path, answer));
-    yield* answered<void>((answer) => environment.extend({ name: `file ${path}`.slice(0, 256), digest }, answer));
-    const found = Buffer.from(digest).toString('hex');
-    if (found !== expected) {
-      throw new VedetteError(
-        'boot/file-altered',
-        `'${path}' has SHA-256 ${found}, the signed manifest says ${expected}`,
-      );
-    }
-  }
-}
-
-function* extend({ environment }: BootOptions, name: string, payload: Uint8Array): Steps<void> {
-  yield* answered<void>((answer) => environment.extend({ name, digest: sha256(payload) }, answer));
 }
 
 function* recoverySteps(options: BootOptions, failure: BootFailure): Steps<BootResult> {
@@ -233,6 +120,46 @@ function* recoverySteps(options: BootOptions, failure: BootFailure): Steps<BootR
   } catch (error) {
     if (!(error instanceof VedetteError)) throw error;
     return { kind: 'halted', trusted: false, failure };
+  }
+}
+
+export type UpdateResult =
+  | { readonly ok: true; readonly running: Booted }
+  | { readonly ok: false; readonly failure: BootFailure };
+
+/**
+ * Takes newer documents into a running inspector: verified as at boot, anchored, and only then in the result. What fails
+ * leaves everything as it was; the inspector goes on with what it has, and its identity, which says what it was *started*
+ * with, stays. A newer manifest needs newer files, and so a start: it is refused here.
+ *
+ * One update at a time, and none beside a boot of the same server.
+ */
+export function update(
+  options: Omit<BootOptions, 'files' | 'enrol'>,
+  running: Booted,
+  newer: Partial<Omit<BootDocuments, 'manifest'>>,
+  onResult: (result: UpdateResult) => void,
+): void {
+  runSteps(updateSteps({ ...options, newer }, running), onResult);
+}
+
+function* updateSteps(options: Omit<BootOptions, 'files' | 'enrol'>, running: Booted): Steps<UpdateResult> {
+  const progress: Progress = { step: 1 };
+  try {
+    const anchor = yield* answered<Uint8Array>((answer) => options.environment.readAnchor(answer));
+    const slot = openStorage(options.storage, running.layer, anchor, false).find(({ inForce }) => inForce);
+    if (slot === undefined)
+      throw new VedetteError('boot/rolled-back', 'the slot that this inspector runs from is gone');
+    const verified = yield* verifySteps(options, undefined, slot.content, progress);
+    progress.step = 6;
+    yield* anchorContent(options, running.layer, anchor, slot, {
+      documents: verified.documents,
+      floors: verified.floors,
+    });
+    const { root, policy, manifest, bundles, floors } = verified;
+    return { ok: true, running: { ...running, root, policy, manifest, bundles, floors } };
+  } catch (error) {
+    return { ok: false, failure: failureOf(progress.step, error) };
   }
 }
 
@@ -257,26 +184,6 @@ function inputsOf(options: BootOptions, verified?: Verified): LayerInputs {
 export function authorityOf({ keys, threshold }: Signers): Uint8Array {
   const sorted = keys.map((key) => Buffer.from(key).toString('hex')).sort();
   return sha512(new TextEncoder().encode(`vedette/1 authority ${threshold} ${sorted.join(' ')}`));
-}
-
-function present(what: string, envelope: Uint8Array | undefined): Uint8Array {
-  if (envelope === undefined) throw new VedetteError('document/malformed', `there is no ${what} document`);
-  return envelope;
-}
-
-function assertVersion(what: string, version: number, floor: number): void {
-  if (version >= floor) return;
-  throw new VedetteError('document/rolled-back', `the ${what} has version ${version}, but ${floor} was in force here`);
-}
-
-function assertNotExpired(
-  what: string,
-  { version, expiresAtMs }: { version: number; expiresAtMs: number },
-  nowMs: number,
-) {
-  if (nowMs < expiresAtMs) return;
-  const expired = new Date(expiresAtMs).toISOString();
-  throw new VedetteError('document/expired', `version ${version} of the ${what} expired at ${expired}`);
 }
 
 function failureOf(step: BootStep, error: unknown): BootFailure {

@@ -1,7 +1,15 @@
 /** A server that boots, in a simulated world whose power can be cut between any two answers. */
 import { createHash } from 'node:crypto';
-import { type DocumentKind, payloadTypes, type Signers } from '../../src/boot/boot-documents.ts';
-import { type BootOptions, type BootResult, boot, type InstalledFiles } from '../../src/boot/verified-boot.ts';
+import { type BootDocuments, type DocumentKind, payloadTypes, type Signers } from '../../src/boot/boot-documents.ts';
+import type { InstalledFiles } from '../../src/boot/verification.ts';
+import {
+  type Booted,
+  type BootOptions,
+  type BootResult,
+  boot,
+  type UpdateResult,
+  update,
+} from '../../src/boot/verified-boot.ts';
 import { base64, signEnvelope } from '../../src/crypto/documents/dsse.ts';
 import { ed25519PublicKey } from '../../src/crypto/ed25519.ts';
 import { VedetteError } from '../../src/errors.ts';
@@ -122,6 +130,22 @@ export class BootWorld {
     for (let step = 0; result === undefined && step < steps; step++) if (!clock.step()) break;
     if (result === undefined) {
       this.#incarnation++;
+      environment.crash();
+      storage.crash();
+    }
+    return result;
+  }
+
+  /** Takes newer documents into a running inspector, and cuts the power after so many answers. */
+  updateFor(steps: number, running: Booted, newer: Partial<Omit<BootDocuments, 'manifest'>>): UpdateResult | undefined {
+    const { environment, storage, clock, random } = this;
+    let result: UpdateResult | undefined;
+    const options = { environment, storage, clock, random, realm, memberId: 'host-1', anchor: anchorSigners };
+    update(options, running, newer, (updated) => {
+      result = updated;
+    });
+    for (let step = 0; result === undefined && step < steps; step++) if (!clock.step()) break;
+    if (result === undefined) {
       environment.crash();
       storage.crash();
     }

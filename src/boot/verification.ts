@@ -1,0 +1,165 @@
+/**
+ * Steps 2 to 5 of verified boot: what is believed of documents and files, and measured before it is used.
+ *
+ * @module
+ */
+import { sha256 } from '../crypto/hashes.ts';
+import { VedetteError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Answer, TrustedEnvironment } from '../ports/trusted-environment.ts';
+import {
+  type BootDocuments,
+  type Manifest,
+  type RootDocument,
+  readBundle,
+  readManifest,
+  readPolicy,
+  type SignedDocument,
+  type Signers,
+  walkRoots,
+} from './boot-documents.ts';
+import { type Floors, floorsMax, type SlotContent } from './protected-slot.ts';
+import { answered, type Steps } from './steps.ts';
+
+/** The files of the installed inspector. */
+export interface InstalledFiles {
+  /** Paths of all of them, relative to where it is installed, with `/`. */
+  list(onPaths: Answer<readonly string[]>): void;
+  /** SHA-256 of one, 32 bytes; what is hashed must be what is then loaded. An error where it cannot be read. */
+  hash(path: string, onDigest: Answer<Uint8Array>): void;
+}
+
+/** Which of the six steps; 0 for the derivation before them. */
+export type BootStep = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+
+/** What is measured and verified before anything is activated. */
+export interface Verified {
+  readonly root: RootDocument;
+  readonly policy: SignedDocument;
+  readonly manifest: Manifest;
+  readonly bundles: readonly SignedDocument[];
+  readonly documents: BootDocuments;
+  readonly floors: Floors;
+}
+
+/** Where the boot is, for its failure. */
+export interface Progress {
+  step: BootStep;
+}
+
+export interface VerificationPorts {
+  readonly environment: TrustedEnvironment;
+  readonly clock: Clock;
+  readonly realm: string;
+  readonly anchor: Signers;
+  /** Documents that stand in for those of the slot. */
+  readonly newer?: Partial<BootDocuments>;
+}
+
+/**
+ * Steps 2 to 5 over the documents of one slot. Without `files` the inspector's own are not looked at: they were, when it
+ * started.
+ *
+ * @throws VedetteError for the first thing that is wrong; `progress` says in which step.
+ */
+export function* verifySteps(
+  options: VerificationPorts,
+  files: InstalledFiles | undefined,
+  content: SlotContent,
+  progress: Progress,
+): Steps<Verified> {
+  const { realm, newer = {} } = options;
+  const nowMs = options.clock.wallMs();
+  const { floors } = content;
+  const documents: BootDocuments = { ...content.documents, ...newer };
+
+  progress.step = 2;
+  const root = walkRoots(documents.roots, options.anchor, realm);
+  assertVersion('root', root.version, floors.root);
+  assertNotExpired('root', root, nowMs);
+
+  progress.step = 3;
+  const policy = readPolicy(present('policy', documents.policy), root.roles.policy, realm);
+  assertVersion('policy', policy.version, floors.policy);
+  assertNotExpired('policy', policy, nowMs);
+  yield* extend(options, 'policy', policy.payload);
+
+  progress.step = 4;
+  const manifest = readManifest(present('manifest', documents.manifest), root.roles.manifest, realm);
+  assertVersion('manifest', manifest.version, floors.manifest);
+  assertVersion('security version of the inspector', manifest.securityVersion, floors.security);
+  yield* extend(options, 'manifest', manifest.payload);
+  if (files !== undefined) yield* measureFiles(options, files, manifest);
+
+  progress.step = 5;
+  const bundles: SignedDocument[] = [];
+  for (const envelope of documents.bundles) {
+    const bundle = readBundle(envelope, root.roles.heuristics, realm);
+    const what = `bundle '${bundle.name}'`;
+    if (bundles.some(({ name }) => name === bundle.name)) {
+      throw new VedetteError('document/malformed', `the ${what} is there twice`);
+    }
+    assertVersion(what, bundle.version, floors.bundles.get(bundle.name) ?? 0);
+    assertNotExpired(what, bundle, nowMs);
+    yield* extend(options, `bundle ${bundle.name}`, bundle.payload);
+    bundles.push(bundle);
+  }
+  const raised: Floors = {
+    root: root.version,
+    policy: policy.version,
+    manifest: manifest.version,
+    security: manifest.securityVersion,
+    bundles: new Map([...floors.bundles, ...bundles.map(({ name, version }) => [name, version] as const)]),
+  };
+  if (raised.bundles.size > floorsMax) {
+    throw new VedetteError('document/malformed', `floors are kept for at most ${floorsMax} bundles of heuristics`);
+  }
+  return { root, policy, manifest, bundles, documents, floors: raised };
+}
+
+/** Every file is what the manifest says, and the manifest names every file. Each is in the log before it may be loaded. */
+function* measureFiles({ environment }: VerificationPorts, files: InstalledFiles, manifest: Manifest): Steps<void> {
+  const installed = yield* answered<readonly string[]>((answer) => files.list(answer));
+  for (const path of installed) {
+    if (!manifest.files.has(path)) {
+      throw new VedetteError('boot/file-unknown', `'${path}' is not in version ${manifest.version} of the manifest`);
+    }
+  }
+  const there = new Set(installed);
+  for (const [path, expected] of manifest.files) {
+    if (!there.has(path)) throw new VedetteError('boot/file-altered', `'${path}' of the signed manifest is missing`);
+    const digest = yield* answered<Uint8Array>((answer) => files.hash(path, answer));
+    yield* answered<void>((answer) => environment.extend({ name: `file ${path}`.slice(0, 256), digest }, answer));
+    const found = Buffer.from(digest).toString('hex');
+    if (found !== expected) {
+      throw new VedetteError(
+        'boot/file-altered',
+        `'${path}' has SHA-256 ${found}, the signed manifest says ${expected}`,
+      );
+    }
+  }
+}
+
+function* extend({ environment }: VerificationPorts, name: string, payload: Uint8Array): Steps<void> {
+  yield* answered<void>((answer) => environment.extend({ name, digest: sha256(payload) }, answer));
+}
+
+function present(what: string, envelope: Uint8Array | undefined): Uint8Array {
+  if (envelope === undefined) throw new VedetteError('document/malformed', `there is no ${what} document`);
+  return envelope;
+}
+
+function assertVersion(what: string, version: number, floor: number): void {
+  if (version >= floor) return;
+  throw new VedetteError('document/rolled-back', `the ${what} has version ${version}, but ${floor} was in force here`);
+}
+
+function assertNotExpired(
+  what: string,
+  { version, expiresAtMs }: { version: number; expiresAtMs: number },
+  nowMs: number,
+) {
+  if (nowMs < expiresAtMs) return;
+  const expired = new Date(expiresAtMs).toISOString();
+  throw new VedetteError('document/expired', `version ${version} of the ${what} expired at ${expired}`);
+}
