@@ -53,7 +53,9 @@ export function decodeIpv4(packet: Packet, start: number, end: number, wireEnd: 
   const protocol = bytes[start + 9]!;
   packet.protocol = protocol;
   const fragment = read16(bytes, start + 6);
-  if ((fragment & 0x3fff) !== 0) packet.fragment = (fragment & 0x1fff) === 0 ? fragmentKind.first : fragmentKind.later;
+  if ((fragment & 0x3fff) !== 0) {
+    setFragment(packet, (fragment & 0x1fff) << 3, (fragment & 0x2000) !== 0, read16(bytes, start + 4));
+  }
   // Padding behind the datagram is not part of it.
   const captured = Math.min(start + totalLength, end);
   return decodeTransport(packet, start + headerLength, captured, totalLength - headerLength);
@@ -97,7 +99,7 @@ export function decodeIpv6(packet: Packet, start: number, end: number, wireEnd: 
     if (header === 44) {
       const fragment = read16(bytes, at + 2);
       if ((fragment & 0xfff9) !== 0) {
-        packet.fragment = (fragment & 0xfff8) === 0 ? fragmentKind.first : fragmentKind.later;
+        setFragment(packet, fragment & 0xfff8, (fragment & 1) !== 0, read32(bytes, at + 4));
       }
     } else {
       length = header === 51 ? (bytes[at + 1]! + 2) << 2 : (bytes[at + 1]! + 1) << 3;
@@ -105,7 +107,7 @@ export function decodeIpv6(packet: Packet, start: number, end: number, wireEnd: 
     if (captured - at < length) return reason.ipv6ExtensionTruncated;
     header = bytes[at]!;
     at += length;
-    if (packet.fragment === fragmentKind.later) {
+    if (packet.fragment !== fragmentKind.whole) {
       packet.protocol = header;
       break;
     }
@@ -113,13 +115,30 @@ export function decodeIpv6(packet: Packet, start: number, end: number, wireEnd: 
   return decodeTransport(packet, at, captured, payloadEnd - at);
 }
 
+function setFragment(packet: Packet, offset: number, hasMore: boolean, id: number): void {
+  packet.fragment = offset === 0 ? fragmentKind.first : fragmentKind.later;
+  packet.fragmentOffset = offset;
+  packet.hasMoreFragments = hasMore;
+  packet.fragmentId = id;
+}
+
+function hasPorts(protocol: number): boolean {
+  return protocol === protocolNumber.tcp || protocol === protocolNumber.udp || protocol === protocolNumber.sctp;
+}
+
 /** `end` bounds what may be read, `wireLength` is what the headers claim from `start` on. */
 function decodeTransport(packet: Packet, start: number, end: number, wireLength: number): number {
   packet.payloadOffset = start;
   packet.payloadLength = wireLength;
-  if (packet.fragment === fragmentKind.later) return reason.ok;
   const bytes = packet.bytes;
   const available = end - start;
+  if (packet.fragment !== fragmentKind.whole) {
+    if (packet.fragment === fragmentKind.first && available >= 4 && hasPorts(packet.protocol)) {
+      packet.sourcePort = read16(bytes, start);
+      packet.destinationPort = read16(bytes, start + 2);
+    }
+    return reason.ok;
+  }
   switch (packet.protocol) {
     case protocolNumber.tcp: {
       if (available < 14 || wireLength < 20) return reason.tcpTruncated;
@@ -135,13 +154,12 @@ function decodeTransport(packet: Packet, start: number, end: number, wireLength:
     case protocolNumber.udp: {
       if (available < 8 || wireLength < 8) return reason.udpTruncated;
       const length = read16(bytes, start + 4);
-      // A fragment's length is that of the whole datagram; 0 is a jumbogram or segmentation offload.
-      if (length !== 0 && (length < 8 || (length > wireLength && packet.fragment === fragmentKind.whole)))
-        return reason.udpLength;
+      // 0 is a jumbogram or segmentation offload.
+      if (length !== 0 && (length < 8 || length > wireLength)) return reason.udpLength;
       packet.sourcePort = read16(bytes, start);
       packet.destinationPort = read16(bytes, start + 2);
       packet.payloadOffset = start + 8;
-      packet.payloadLength = (length === 0 || length > wireLength ? wireLength : length) - 8;
+      packet.payloadLength = (length === 0 ? wireLength : length) - 8;
       return reason.ok;
     }
     case protocolNumber.icmp:

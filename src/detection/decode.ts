@@ -82,14 +82,13 @@ export function decode(
 }
 
 /**
- * Goes on with a datagram put together from its fragments, which stands at the start of `bytes`. What was found around
- * the fragments stays.
+ * Goes on with a datagram put together from its fragments. What was found around the fragments stays.
  *
  * @returns As `decode`.
  */
-export function decodeDatagram(packet: Packet, bytes: Uint8Array, length: number): number {
+export function decodeDatagram(packet: Packet, bytes: Uint8Array, start: number, length: number): number {
   packet.bytes = bytes;
-  packet.offset = 0;
+  packet.offset = start;
   packet.capturedLength = length;
   packet.fragment = fragmentKind.whole;
   packet.sourcePort = 0;
@@ -97,10 +96,11 @@ export function decodeDatagram(packet: Packet, bytes: Uint8Array, length: number
   packet.tcpFlags = 0;
   packet.icmpType = 0;
   packet.icmpCode = 0;
-  const version = bytes[0]! >> 4;
-  const fault = version === 4 ? decodeIpv4(packet, 0, length, length) : decodeIpv6(packet, 0, length, length);
+  const end = start + length;
+  const isIpv4 = packet.network === networkKind.ipv4;
+  const fault = isIpv4 ? decodeIpv4(packet, start, end, end) : decodeIpv6(packet, start, end, end);
   if (fault !== reason.ok || !mayCarry(packet)) return fault;
-  return decodeInside(packet, length);
+  return decodeInside(packet, end);
 }
 
 /** Opens the tunnels of a packet that was decoded up to its transport header. */

@@ -10,7 +10,7 @@ import type { PathCounters } from '../messages/path-counters.ts';
 import type { HeuristicsPolicy, Watch } from '../messages/policy.ts';
 import { formatAddress } from './address.ts';
 import { Correlation } from './correlation.ts';
-import { decode } from './decode.ts';
+import { decode, decodeDatagram } from './decode.ts';
 import { decodeReasons } from './decode-reason.ts';
 import { FanOutTracker } from './fan-out-tracker.ts';
 import { FloodTracker } from './flood-tracker.ts';
@@ -18,6 +18,7 @@ import { FlowTable, flowFact } from './flow-table.ts';
 import { heuristics } from './heuristics/index.ts';
 import { fragmentKind, networkKind, Packet } from './packet.ts';
 import { PacketClock } from './packet-clock.ts';
+import { Reassembly } from './reassembly.ts';
 import { WatchFilter } from './watch.ts';
 
 export const flowsMaxDefault = 1_048_576;
@@ -27,6 +28,8 @@ const promotedMax = 8_192;
 const floodCellsMax = 65_536;
 const floodRecordsMax = 4_096;
 const correlationKeysMax = 16_384;
+/** Datagrams put together within each other. */
+const reassembliesMax = 4;
 
 export interface PacketEngineOptions {
   /** Id of this host. */
@@ -42,6 +45,7 @@ export class PacketEngine {
   readonly #packet = new Packet();
   readonly #clock = new PacketClock();
   readonly #watch: WatchFilter;
+  readonly #reassembly: Reassembly;
   readonly #flows: FlowTable;
   readonly #addressScan: FanOutTracker | undefined;
   readonly #portScan: FanOutTracker | undefined;
@@ -58,7 +62,6 @@ export class PacketEngine {
   #skippedArp = 0;
   #skippedNotIp = 0;
   #skippedLinkType = 0;
-  #skippedFragment = 0;
   #isFinished = false;
 
   constructor(options: PacketEngineOptions) {
@@ -66,6 +69,7 @@ export class PacketEngine {
     const flowsMax = options.flowsMax ?? flowsMaxDefault;
     const hashSeed = options.hashSeed ?? 0x3c6ef372;
     this.#watch = new WatchFilter(policy.watch);
+    this.#reassembly = new Reassembly({ hashSeed });
     this.#flows = new FlowTable({ flowsMax, hashSeed });
     const limits = {
       keysMax: Math.min(keysMax, flowsMax),
@@ -149,7 +153,14 @@ export class PacketEngine {
 
     const packet = this.#packet;
     packet.timeMs = timeMs;
-    const reason = decode(packet, bytes, offset, capturedLength, linkType, originalLength);
+    let reason = decode(packet, bytes, offset, capturedLength, linkType, originalLength);
+    for (let round = 0; reason === 0 && packet.fragment !== fragmentKind.whole; round++) {
+      // Of fragments within fragments, as tunnels make them, so many rounds are gone through.
+      if (round === reassembliesMax || !this.#reassembly.add(packet, nowMs)) return;
+      const { bytes: whole, start, length, octets } = this.#reassembly;
+      packet.originalLength = octets;
+      reason = decodeDatagram(packet, whole, start, length);
+    }
     if (reason !== 0) {
       this.#malformed[reason]!++;
       return;
@@ -161,10 +172,6 @@ export class PacketEngine {
     }
     if (packet.network < networkKind.ipv4) {
       this.#skipNotIp(packet.network);
-      return;
-    }
-    if (packet.fragment === fragmentKind.later) {
-      this.#skippedFragment++;
       return;
     }
     const facts = this.#flows.update(packet, nowMs);
@@ -184,6 +191,7 @@ export class PacketEngine {
   /** End of the source: pending attempts and open windows are decided. `drain` then hands over the rest. */
   finish(): void {
     this.#isFinished = true;
+    this.#reassembly.finish();
     this.#clock.finish();
     this.#settle(this.#clock.nowMs32, true);
   }
@@ -195,7 +203,13 @@ export class PacketEngine {
       setPositive(malformed, reason, this.#malformed[i]!);
       setPositive(malformed, `inside/${reason}`, this.#malformedInside[i]!);
     });
+    const { overlaps, tooLong, cut, incomplete } = this.#reassembly;
+    setPositive(malformed, 'fragment/overlap', overlaps);
+    setPositive(malformed, 'fragment/length', tooLong);
+    setPositive(malformed, 'fragment/cut', cut);
+    setPositive(malformed, 'fragment/incomplete', incomplete);
     const evicted: Record<string, number> = {};
+    setPositive(evicted, 'datagram', this.#reassembly.evicted);
     setPositive(evicted, 'flow', this.#flows.evicted);
     setPositive(evicted, 'attempt', this.#flows.attemptsEvicted);
     setPositive(evicted, 'address-scan', this.#addressScan?.evicted ?? 0);
@@ -207,7 +221,7 @@ export class PacketEngine {
     setPositive(skipped, 'arp', this.#skippedArp);
     setPositive(skipped, 'not-ip', this.#skippedNotIp);
     setPositive(skipped, 'link-type', this.#skippedLinkType);
-    setPositive(skipped, 'fragment', this.#skippedFragment);
+    setPositive(skipped, 'fragment', this.#reassembly.lostFragments);
     return { packets: this.#packets, bytes: this.#bytes, flows: this.#flows.flows, malformed, evicted, skipped };
   }
 

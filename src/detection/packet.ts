@@ -8,7 +8,7 @@
 /** What the network layer turned out to be. The numbers of the two IP versions are their version numbers. */
 export const networkKind = { other: 0, arp: 1, unknownLink: 2, ipv4: 4, ipv6: 6 } as const;
 
-/** Whether the packet is a fragment. Only a `whole` or `first` one carries ports. */
+/** Whether the packet is a fragment. Of fragments only a `first` one may have ports, if they are in it. */
 export const fragmentKind = { whole: 0, first: 1, later: 2 } as const;
 
 /** TCP header flags (RFC 9293 section 3.1). */
@@ -67,6 +67,10 @@ export class Packet {
   protocol = -1;
   /** One of `fragmentKind`. */
   fragment: number = fragmentKind.whole;
+  /** Of a fragment: where its bytes belong in the datagram, whether others follow, and which datagram it is. */
+  fragmentOffset = 0;
+  hasMoreFragments = false;
+  fragmentId = 0;
   /** For TCP, UDP and SCTP, otherwise 0. */
   sourcePort = 0;
   destinationPort = 0;
@@ -75,7 +79,7 @@ export class Packet {
   /** For ICMP and ICMPv6, otherwise 0. */
   icmpType = 0;
   icmpCode = 0;
-  /** Where the transport payload starts in `bytes`. */
+  /** Where the transport payload starts in `bytes`; of a fragment, where its bytes start. */
   payloadOffset = 0;
   /** Bytes of transport payload on the wire, as the headers say; fewer may have been captured. */
   payloadLength = 0;

@@ -309,6 +309,7 @@ describe('engine', () => {
     wire.bytes(23, ethernetFrame([0x45], 0x0800));
     wire.bytes(24, new Uint8Array(20), 147);
     wire.bytes(25, ethernetFrame(ipv4Packet('10.0.0.1', '10.0.0.2', 17, udpHeader(1, 2, 0)), 0x0800));
+    wire.engine.finish();
     expect(wire.engine.counters()).toMatchObject({
       packets: 18,
       flows: 2,
