@@ -385,6 +385,8 @@ export class Host {
   }
 
   #tell(event: HostEvent): void {
+    // Whoever sends orders down, or evidence up, should not have to wait for the next heartbeat to know whom to send it to.
+    if (event.type === 'office.opened' || event.type === 'office.closed') this.#sessions.announce();
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -150,6 +150,16 @@ export class Sessions {
     return session !== undefined && this.#sendOn(session, messages);
   }
 
+  /** Says at once to everybody what the next heartbeat would say, because it is news. */
+  announce(): void {
+    if (this.#closed || !this.#connected) return;
+    const heartbeat = this.#options.heartbeat();
+    for (const peer of this.#peers.values()) {
+      const session = sendingSession(peer);
+      if (session !== undefined) this.#sendOn(session, [heartbeat]);
+    }
+  }
+
   counters(): Readonly<Record<Refusal, number>> {
     return { ...this.#refused };
   }
@@ -227,6 +237,8 @@ export class Sessions {
     if (session === 'wrong-static-key') return this.#refuse(session);
     if (session.finish !== undefined) this.#publish(peer.id, session.finish);
     this.#establish(peer, session);
+    // On a wire that keeps order the peer knows at once who is speaking; on another, the next heartbeat tells it.
+    this.#sendOn(session, [this.#options.heartbeat()]);
   }
 
   #onFinish(frame: Extract<Frame, { kind: 'finish' }>): void {
