@@ -100,6 +100,8 @@ export function eventText(event: RealmEvent['event']): string | undefined {
       return `sees no packets any more: ${faultText({ code: event.code, message: event.reason })}`;
     case 'finding.recorded':
       return `found ${event.finding.heuristic} (${event.finding.severity}, ${event.finding.attack}): ${event.finding.explain}`;
+    case 'finding.held':
+      return `holds ${event.finding.heuristic} of ${event.id.origin}: ${event.finding.explain}`;
     case 'incident.opened':
       return `opened incident ${event.incident}`;
     case 'remediation.asked':
@@ -129,7 +131,6 @@ export function eventText(event: RealmEvent['event']): string | undefined {
         ? `told ${event.to} to do nothing (${event.explain})`
         : `told ${event.to}: ${event.proposals.map(proposalText).join('; ')} (${event.explain})`;
     case 'path.progressed':
-    case 'finding.held':
     case 'evidence.merged':
     case 'instruction.received':
     case 'receipt.received':

@@ -11,7 +11,7 @@ import type { Finding } from '../messages/finding.ts';
 import type { Instruction, Receipt, SignedInstruction } from '../messages/instruction.ts';
 import { type Proposal, targetsPerMessageMax } from '../messages/mesh-message.ts';
 import { startMachine } from './machine.ts';
-import type { OfficeOptions } from './office.ts';
+import type { OfficeOptions } from './office-options.ts';
 
 /** Incidents kept at once; the one opened longest ago that is over leaves first, and while none is over no other opens. */
 export const incidentsMax = 10_000;

@@ -6,47 +6,18 @@
  */
 import { Correlation } from '../detection/correlation.ts';
 import { ProtectedSet } from '../detection/decision.ts';
-import type { Hierarchy } from '../mesh/hierarchy.ts';
-import type { Ledger } from '../mesh/ledger.ts';
 import { itemKeyOf } from '../mesh/outbox.ts';
 import type { Evidence } from '../messages/evidence.ts';
 import type { Assessment, Finding, ItemId } from '../messages/finding.ts';
-import type { Instruction, SignedInstruction } from '../messages/instruction.ts';
-import { type Item, itemBytes, itemBytesMax, type MeshMessage, type Proposal } from '../messages/mesh-message.ts';
-import type { Policy } from '../messages/policy.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { HostListener } from './events.ts';
+import type { SignedInstruction } from '../messages/instruction.ts';
+import { type Item, itemBytes, itemBytesMax, type Proposal } from '../messages/mesh-message.ts';
 import { Incidents, inPortions } from './incidents.ts';
-import type { Lane } from './lane.ts';
+import type { OfficeOptions } from './office-options.ts';
 
 /** Items of members that wait for the level above; above that, more are not taken (their origins keep them). */
 export const relayedItemsMax = 50_000;
 /** Items remembered as looked at, so that one that is sent again opens no incident again; the newest stay. */
 const observedMax = 50_000;
-
-export interface OfficeOptions {
-  readonly self: string;
-  readonly realm: string;
-  readonly subsystem: string;
-  readonly term: number;
-  readonly epoch: number;
-  readonly hierarchy: Hierarchy;
-  readonly policy: Policy;
-  readonly remediationServer: string | undefined;
-  readonly heartbeatMs: number;
-  readonly clock: Clock;
-  /** The way up; undefined at the top. */
-  readonly up: Lane | undefined;
-  /** What the top holds; undefined below the top. */
-  readonly ledger: Ledger | undefined;
-  readonly send: (to: string, messages: readonly MeshMessage[]) => boolean;
-  readonly sign: (instruction: Instruction) => SignedInstruction;
-  /** A host refused an order of this office because of a higher term: take a term above it. */
-  readonly outrun: () => void;
-  /** Stand for a finding on this subsystem's merged evidence. */
-  readonly record: (finding: Finding) => void;
-  readonly tell: HostListener;
-}
 
 export class Office {
   readonly subsystem: string;

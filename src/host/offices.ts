@@ -14,7 +14,8 @@ import { termMax } from '../nomination/rank-order.ts';
 import type { Storage } from '../ports/storage.ts';
 import { Lane } from './lane.ts';
 import { startMachine } from './machine.ts';
-import { Office, type OfficeOptions } from './office.ts';
+import { Office } from './office.ts';
+import type { OfficeOptions } from './office-options.ts';
 
 export interface OfficesOptions extends Omit<OfficeOptions, 'subsystem' | 'term' | 'up' | 'ledger' | 'outrun'> {
   readonly storage: Storage;

@@ -78,7 +78,7 @@ const sentences: readonly (readonly [RealmEvent['event'], readonly string[] | un
     ['a is empty', 'Capture again'],
   ],
   [{ type: 'finding.recorded', finding: finding() }, ['address-scan', 'medium', 'T1046', 'tried 30 destinations']],
-  [{ type: 'finding.held', id: { origin: 'h', incarnation: 1, sequence: 1 }, finding: finding() }, undefined],
+  [{ type: 'finding.held', id: { origin: 'h', incarnation: 1, sequence: 1 }, finding: finding() }, ['holds', 'of h']],
   [{ type: 'evidence.merged', subsystem: 's', from: 'h', keys: [] }, undefined],
   [{ type: 'incident.opened', subsystem: 's', incident, finding: finding() }, [incident]],
   [{ type: 'remediation.asked', incident, server: 'r' }, ['asked r', incident]],
