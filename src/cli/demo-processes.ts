@@ -53,7 +53,8 @@ export async function demoOverNats(
     const file = join(folder, 'realm-nats.yaml');
     const text = String(document);
     await writeFile(file, text);
-    const { hosts, subsystems, remediation } = parseHierarchy(text, file);
+    const hierarchy = parseHierarchy(text, file);
+    const { hosts, subsystems, remediation } = hierarchy;
     const errors: string[] = [];
     const keygenIo: CommandIo = { out: () => undefined, err: (line) => void errors.push(line) };
     const ports = { io: keygenIo, clock: new SystemClock(), random: new SystemRandom(), progress: new ProgressLines() };
@@ -94,7 +95,7 @@ export async function demoOverNats(
     const broken = early ? undefined : failed;
     await endAll(children);
     if (early) io.err(endedEarly);
-    io.out(tale(story));
+    io.out(tale(story, hierarchy));
     if (broken === undefined) return early || story.troubled ? 2 : 0;
     io.err(broken);
     return 2;

@@ -19,6 +19,7 @@ import { eventJson, type RealmEvent } from './realm-event.ts';
 import { RealmProgress } from './realm-progress.ts';
 import { runRealm } from './realm-run.ts';
 import { Story } from './story.ts';
+import { switchSetupLines } from './switch-setup.ts';
 
 export interface ReplayOptions {
   /** File by host id. */
@@ -99,18 +100,19 @@ export function runReplay(
     }
     const early = signal?.aborted === true;
     if (early) io.err(endedEarly);
-    if (!json) io.out(tale(story));
+    if (!json) io.out(tale(story, hierarchy));
     return early || story.troubled ? 2 : 0;
   });
 }
 
 export const endedEarly = 'ended early: what is told is what was known by then';
 
-/** The story with what every reader asks first in its last line. */
-export function tale(story: Story): string {
+/** The story, what its rules rest on where there are any, and in the last line what every reader asks first. */
+export function tale(story: Story, hierarchy?: Hierarchy): string {
   const { findings } = story;
   const last = findings === 0 ? 'Nothing was found.' : `${findings} finding${findings === 1 ? '' : 's'} in all.`;
-  return [...story.lines(), last].join('\n');
+  const setup = hierarchy !== undefined && story.hasRules ? switchSetupLines(hierarchy) : [];
+  return [...story.lines(), ...setup, last].join('\n');
 }
 
 /** Key files where there are some, all of them then; else identities that live as long as this process. */

@@ -74,6 +74,14 @@ export class Story {
     return this.#findings.size + this.#untold;
   }
 
+  /** Whether any switch told what it did, or would do. */
+  get hasRules(): boolean {
+    for (const byHost of this.#receipts.values()) {
+      for (const { lines } of byHost.values()) if (lines.length > 0) return true;
+    }
+    return false;
+  }
+
   /** Whether a packet source failed, or something was lost. */
   get troubled(): boolean {
     return this.#troubles.length > 0;

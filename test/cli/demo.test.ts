@@ -53,6 +53,11 @@ function expectThreePromises(lines: readonly string[], { settled }: Nominees = {
   const read = part(lines, 'What was read (times are UTC)');
   expect(read.map((line) => /^ {2}(host-\d): [\d,]+ packets, [\d,]+ flows/.exec(line)?.[1])).toEqual(hosts);
 
+  // What the lines below rest on, so that they can be run as they stand.
+  const setup = part(lines, 'Once on each server before its first rule (nftables, family bridge)');
+  expect(setup[0]).toBe('  add table bridge vedette');
+  expect(setup).toContain('  add set bridge vedette deny4_src { type ipv4_addr; flags timeout; }');
+
   // The flood: seen whole by one server, answered there and then.
   const alone = part(lines, 'What one server saw whole');
   expect(alone.filter((line) => /^ {2}\S/.test(line))).toHaveLength(1);
