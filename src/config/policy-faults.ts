@@ -8,6 +8,16 @@ export function policyFaults({ heuristics, response }: Policy, hasRemediationSer
     ['address-scan', 'destinationsMin', heuristics['address-scan'].destinationsMin],
     ['port-scan', 'portsMin', heuristics['port-scan'].portsMin],
     ['syn-flood', 'halfOpenMin', heuristics['syn-flood'].halfOpenMin],
+    ['udp-sweep', 'portsMin', heuristics['udp-sweep'].portsMin],
+    ['arp-sweep', 'addressesMin', heuristics['arp-sweep'].addressesMin],
+    ['icmp-sweep', 'targetsMin', heuristics['icmp-sweep'].targetsMin],
+    ['udp-reflection', 'packetsPerSecondMin', heuristics['udp-reflection'].packetsPerSecondMin],
+    ['syn-ack-reflection', 'packetsPerSecondMin', heuristics['syn-ack-reflection'].packetsPerSecondMin],
+    ['fragment-flood', 'fragmentsPerSecondMin', heuristics['fragment-flood'].fragmentsPerSecondMin],
+    ['control-flood', 'requestsPerSecondMin', heuristics['control-flood'].requestsPerSecondMin],
+    ['icmp-tunnel', 'payloadsMin', heuristics['icmp-tunnel'].payloadsMin],
+    ['flag-anomaly', 'segmentsMin', heuristics['flag-anomaly'].segmentsMin],
+    ['brute-force', 'connectionsMin', heuristics['brute-force'].connectionsMin],
   ] as const;
   for (const [heuristic, name, threshold] of thresholds) {
     const { evidenceMin } = heuristics[heuristic];
@@ -45,7 +55,7 @@ type Responses = NonNullable<NonNullable<PolicyInput['response']>['byHeuristic']
 /** The long form of every response. */
 function written(responses: Responses): Responses {
   const long: Responses = {};
-  for (const heuristic of ['address-scan', 'port-scan', 'syn-flood'] as const) {
+  for (const heuristic of Object.keys(responses) as (keyof Responses)[]) {
     const response = responses[heuristic];
     if (response !== undefined) long[heuristic] = typeof response === 'string' ? { action: response } : response;
   }

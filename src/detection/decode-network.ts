@@ -20,6 +20,7 @@ export function decodeArp(packet: Packet, start: number, end: number): number {
   const protocolLength = bytes[start + 5]!;
   if (end - start < 8 + 2 * (hardwareLength + protocolLength)) return reason.arpTruncated;
   if (protocolLength !== 4) return reason.ok;
+  packet.arpOperation = read16(bytes, start + 6);
   setMapped(packet.addresses, 0, read32(bytes, start + 8 + hardwareLength));
   setMapped(packet.addresses, 4, read32(bytes, start + 12 + 2 * hardwareLength));
   return reason.ok;

@@ -62,6 +62,7 @@ export function decode(
   packet.network = networkKind.other;
   packet.vlan = 0;
   packet.protocol = -1;
+  packet.arpOperation = 0;
   packet.fragment = fragmentKind.whole;
   packet.sourcePort = 0;
   packet.destinationPort = 0;

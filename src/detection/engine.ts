@@ -8,16 +8,16 @@ import type { Evidence } from '../messages/evidence.ts';
 import type { Assessment } from '../messages/finding.ts';
 import type { PathCounters } from '../messages/path-counters.ts';
 import type { HeuristicsPolicy, Watch } from '../messages/policy.ts';
-import { formatAddress } from './address.ts';
 import { Correlation } from './correlation.ts';
 import { decode, decodeDatagram } from './decode.ts';
 import { decodeReasons } from './decode-reason.ts';
-import { FanOutTracker } from './fan-out-tracker.ts';
+import { FanOuts, hasImpossibleFlags } from './fan-outs.ts';
 import { FloodTracker } from './flood-tracker.ts';
 import { FlowTable, flowFact } from './flow-table.ts';
 import { heuristics } from './heuristics/index.ts';
-import { fragmentKind, networkKind, Packet } from './packet.ts';
+import { fragmentKind, networkKind, Packet, protocolNumber } from './packet.ts';
 import { PacketClock } from './packet-clock.ts';
+import { Rates } from './rates.ts';
 import { Reassembly } from './reassembly.ts';
 import { WatchFilter } from './watch.ts';
 
@@ -47,13 +47,10 @@ export class PacketEngine {
   readonly #watch: WatchFilter;
   readonly #reassembly: Reassembly;
   readonly #flows: FlowTable;
-  readonly #addressScan: FanOutTracker | undefined;
-  readonly #portScan: FanOutTracker | undefined;
+  readonly #fanOuts: FanOuts;
+  readonly #rates: Rates;
   readonly #synFlood: FloodTracker | undefined;
   readonly #correlation: Correlation;
-  readonly #addressScanKey = new Uint32Array(5);
-  readonly #portScanKey = new Uint32Array(8);
-  readonly #port = new Uint32Array(1);
   #packets = 0;
   #bytes = 0;
   readonly #malformed = new Float64Array(decodeReasons.length);
@@ -71,47 +68,22 @@ export class PacketEngine {
     this.#watch = new WatchFilter(policy.watch);
     this.#reassembly = new Reassembly({ hashSeed });
     this.#flows = new FlowTable({ flowsMax, hashSeed });
-    const limits = {
+    const shared = { hashSeed, origin };
+    const cells = { cellsMax: Math.min(floodCellsMax, flowsMax), recordsMax: Math.min(floodRecordsMax, flowsMax) };
+    this.#fanOuts = new FanOuts(policy.heuristics, {
+      ...shared,
       keysMax: Math.min(keysMax, flowsMax),
       promotedMax: Math.min(promotedMax, flowsMax),
-      hashSeed,
-      origin,
-    };
-    const { 'address-scan': addressScan, 'port-scan': portScan, 'syn-flood': synFlood } = policy.heuristics;
-    if (addressScan.enabled) {
-      this.#addressScan = new FanOutTracker({
-        ...limits,
-        heuristic: 'address-scan',
-        keyWords: 5,
-        itemWords: 4,
-        shape: heuristics['address-scan'].window(policy.heuristics),
-        evidenceMin: addressScan.evidenceMin,
-        threshold: addressScan.destinationsMin,
-        keyText: (words, at) => `${formatAddress(words, at)}|${words[at + 4]}`,
-        itemText: formatAddress,
-      });
-    }
-    if (portScan.enabled) {
-      this.#portScan = new FanOutTracker({
-        ...limits,
-        heuristic: 'port-scan',
-        keyWords: 8,
-        itemWords: 1,
-        shape: heuristics['port-scan'].window(policy.heuristics),
-        evidenceMin: portScan.evidenceMin,
-        threshold: portScan.portsMin,
-        keyText: (words, at) => `${formatAddress(words, at)}|${formatAddress(words, at + 4)}`,
-        itemText: (words, at) => String(words[at]),
-      });
-    }
+    });
+    this.#rates = new Rates(policy.heuristics, { ...shared, ...cells });
+    const { 'syn-flood': synFlood } = policy.heuristics;
     if (synFlood.enabled) {
       this.#synFlood = new FloodTracker({
         heuristic: 'syn-flood',
         origin,
         shape: heuristics['syn-flood'].window(policy.heuristics),
         evidenceMin: synFlood.evidenceMin,
-        cellsMax: Math.min(floodCellsMax, flowsMax),
-        recordsMax: Math.min(floodRecordsMax, flowsMax),
+        ...cells,
         hashSeed,
       });
     }
@@ -155,6 +127,7 @@ export class PacketEngine {
     packet.timeMs = timeMs;
     let reason = decode(packet, bytes, offset, capturedLength, linkType, originalLength);
     for (let round = 0; reason === 0 && packet.fragment !== fragmentKind.whole; round++) {
+      this.#rates.fragment(packet, nowMs);
       // Of fragments within fragments, as tunnels make them, so many rounds are gone through.
       if (round === reassembliesMax || !this.#reassembly.add(packet, nowMs)) return;
       const { bytes: whole, start, length, octets } = this.#reassembly;
@@ -171,20 +144,26 @@ export class PacketEngine {
       return;
     }
     if (packet.network < networkKind.ipv4) {
-      this.#skipNotIp(packet.network);
+      this.#noteNotIp(packet.network, nowMs);
       return;
     }
     const facts = this.#flows.update(packet, nowMs);
+    if (packet.protocol !== protocolNumber.tcp) {
+      this.#noteDatagram(facts, nowMs);
+      return;
+    }
     if (facts !== 0) this.#note(facts, nowMs);
+    if (hasImpossibleFlags(packet.tcpFlags)) this.#fanOuts.impossible(packet, nowMs);
+    this.#rates.segment(packet, nowMs);
   }
 
   /** What changed since the last drain and is at its reporting step, and what this host alone makes of it. */
   drain(): { evidence: Evidence[]; assessments: Assessment[] } {
     const nowMs = this.#clock.nowMs32;
     const evidence: Evidence[] = [];
-    this.#addressScan?.takeEvidence(nowMs, this.#isFinished, evidence);
-    this.#portScan?.takeEvidence(nowMs, this.#isFinished, evidence);
+    this.#fanOuts.takeEvidence(nowMs, this.#isFinished, evidence);
     this.#synFlood?.takeEvidence(evidence);
+    this.#rates.takeEvidence(evidence);
     return { evidence, assessments: [...this.#correlation.merge(evidence)] };
   }
 
@@ -212,8 +191,7 @@ export class PacketEngine {
     setPositive(evicted, 'datagram', this.#reassembly.evicted);
     setPositive(evicted, 'flow', this.#flows.evicted);
     setPositive(evicted, 'attempt', this.#flows.attemptsEvicted);
-    setPositive(evicted, 'address-scan', this.#addressScan?.evicted ?? 0);
-    setPositive(evicted, 'port-scan', this.#portScan?.evicted ?? 0);
+    for (const [id, count] of [...this.#fanOuts.evicted(), ...this.#rates.evicted()]) setPositive(evicted, id, count);
     setPositive(evicted, 'syn-flood', this.#synFlood?.evicted ?? 0);
     setPositive(evicted, 'correlation', this.#correlation.counters().evicted.keys);
     const skipped: Record<string, number> = {};
@@ -228,8 +206,26 @@ export class PacketEngine {
   /** Decides what packet time has decided. */
   #settle(nowMs: number, everything: boolean): void {
     const flows = this.#flows;
-    while (flows.takeUnanswered(nowMs, everything)) this.#failed(nowMs);
+    while (flows.takeUnanswered(nowMs, everything)) this.#fanOuts.failed(flows.attempt, nowMs);
     this.#synFlood?.advance(nowMs, everything);
+    this.#rates.advance(nowMs, everything);
+  }
+
+  #noteDatagram(facts: number, nowMs: number): void {
+    const packet = this.#packet;
+    switch (packet.protocol) {
+      case protocolNumber.icmp:
+        if (packet.icmpType === 8 || packet.icmpType === 0) this.#fanOuts.echo(packet, packet.icmpType === 8, nowMs);
+        return;
+      case protocolNumber.icmpv6: {
+        const isRequest = packet.icmpType === 128;
+        if (isRequest || packet.icmpType === 129) this.#fanOuts.echo(packet, isRequest, nowMs);
+        return;
+      }
+      default:
+        if ((facts & flowFact.opened) !== 0) this.#fanOuts.opened(packet, nowMs);
+        this.#rates.datagram(packet, (facts & flowFact.oneWay) !== 0, nowMs);
+    }
   }
 
   #note(facts: number, nowMs: number): void {
@@ -238,29 +234,23 @@ export class PacketEngine {
       this.#synFlood?.syn(attempt, (facts & flowFact.attempted) !== 0, nowMs);
     } else if ((facts & flowFact.completed) !== 0) {
       this.#synFlood?.completed(attempt, nowMs);
+      this.#fanOuts.completed(attempt, nowMs);
     } else if ((facts & flowFact.reset) !== 0) {
       if ((facts & flowFact.resetHalfOpen) !== 0) this.#synFlood?.reset(attempt, nowMs);
-      this.#failed(nowMs);
+      this.#fanOuts.failed(attempt, nowMs);
+    } else {
+      this.#rates.unsolicitedSynAck(this.#packet, nowMs);
     }
   }
 
-  /** The attempt at hand failed. */
-  #failed(nowMs: number): void {
-    const { attempt } = this.#flows;
-    const { addresses } = attempt;
-    const byPort = this.#addressScanKey;
-    for (let i = 0; i < 4; i++) byPort[i] = addresses[i]!;
-    byPort[4] = attempt.destinationPort;
-    this.#addressScan?.failed(byPort, addresses, 4, attempt, nowMs);
-    this.#port[0] = attempt.destinationPort;
-    const byDestination = this.#portScanKey;
-    for (let i = 0; i < 8; i++) byDestination[i] = addresses[i]!;
-    this.#portScan?.failed(byDestination, this.#port, 0, attempt, nowMs);
-  }
-
-  #skipNotIp(network: number): void {
-    if (network === networkKind.arp) this.#skippedArp++;
-    else if (network === networkKind.unknownLink) this.#skippedLinkType++;
+  #noteNotIp(network: number, nowMs: number): void {
+    if (network === networkKind.arp) {
+      // Of ARP only requests say something yet.
+      if (this.#packet.arpOperation === 1) this.#fanOuts.arp(this.#packet, nowMs);
+      else this.#skippedArp++;
+      return;
+    }
+    if (network === networkKind.unknownLink) this.#skippedLinkType++;
     else this.#skippedNotIp++;
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Counts, per key and pane, how many different items a key failed on: the host's side of the two scan heuristics.
+ * Counts, per key and pane, how many different items a key failed on: the host's side of the two scan heuristics, and
+ * of all others that count different things.
  *
  * Most keys fail on one or two items and are never heard of again, in a flood hundreds of thousands of them; they live
  * in two flat tables (keys, and a short list of items each). A key that reaches the reporting threshold, or whose list
@@ -9,7 +10,6 @@
  */
 import type { Evidence } from '../messages/evidence.ts';
 import { FanOutKey, type FanOutOptions } from './fan-out-key.ts';
-import type { Attempt } from './flow-table.ts';
 import { hashItem } from './item-hash.ts';
 import { WordTable } from './word-table.ts';
 
@@ -31,6 +31,11 @@ const nodeLast = 2;
 const nodeCount = 3;
 const nodeNext = 4;
 const nodeTail = 5;
+
+/** An attempt or a packet. */
+interface Timed {
+  readonly timeMs: number;
+}
 
 export class FanOutTracker {
   /** Keys, and promoted keys, given up because there were too many. */
@@ -84,14 +89,14 @@ export class FanOutTracker {
   }
 
   /**
-   * One failed attempt of a key on an item.
+   * A key met an item: for the scans, failed on it.
    *
    * @param key - `keyWords` words.
    * @param item - `itemWords` words from `itemAt` on.
-   * @param attempt - Whose time it is; handed over whole, because a fractional number on its own would be boxed.
+   * @param attempt - Whose packet time it is, in ms; handed over whole, because a fractional number on its own would be boxed.
    * @param nowMs - The packet clock's `nowMs32`.
    */
-  failed(key: Uint32Array, item: Uint32Array, itemAt: number, attempt: Attempt, nowMs: number): void {
+  failed(key: Uint32Array, item: Uint32Array, itemAt: number, attempt: Timed, nowMs: number): void {
     const keys = this.#keys;
     const { timeMs } = attempt;
     if (timeMs < this.#paneStartMs || timeMs >= this.#paneEndMs) this.#turnToPane(timeMs);

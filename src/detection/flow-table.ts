@@ -26,6 +26,12 @@ export const flowFact = {
   reset: 8,
   /** The reset was the first thing that became of the attempt: it never completed. */
   resetHalfOpen: 16,
+  /** The first packet of a flow that is not TCP. `attempt` is not filled for this and the following ones. */
+  opened: 32,
+  /** A packet of a flow that is not TCP, which has gone this way only so far. */
+  oneWay: 64,
+  /** A SYN-ACK that answers no SYN of its flow. */
+  unsolicitedSynAck: 128,
 } as const;
 
 /** Who tried to reach whom. Filled again for every fact. */
@@ -44,6 +50,10 @@ const stateMask = 7;
 /** The opener is the party with the higher address (or port). */
 const openerIsHigher = 8;
 const sawData = 16;
+/** For what is not TCP: packets of the lower and of the higher party were seen. */
+const sawLower = 32;
+const sawHigher = 64;
+const sawBoth = sawLower | sawHigher;
 
 /** Words of a flow's value. */
 const statusAt = 0;
@@ -105,7 +115,7 @@ export class FlowTable {
    * Accounts an IP packet that is no later fragment.
    *
    * @param nowMs - The packet clock's `nowMs32`.
-   * @returns Bits of `flowFact`; where any is set, `attempt` is filled.
+   * @returns Bits of `flowFact`; where one up to `resetHalfOpen` is set, `attempt` is filled.
    */
   update(packet: Packet, nowMs: number): number {
     const table = this.#table;
@@ -129,7 +139,7 @@ export class FlowTable {
     }
     table.touch(at, nowMs);
     words[at + table.valueAt + octetsAt]! += packet.originalLength;
-    if (packet.protocol !== protocolNumber.tcp) return 0;
+    if (packet.protocol !== protocolNumber.tcp) return this.#datagram(at, isHigher);
     return this.#tcp(packet, at, isHigher, nowMs);
   }
 
@@ -178,7 +188,10 @@ export class FlowTable {
       this.#fillFromPacket(packet, false);
       return flowFact.syn;
     }
-    if (current === state.idle || current === state.over) return 0;
+    if (current === state.idle || current === state.over) {
+      const isSynAck = (flags & (tcpFlag.syn | tcpFlag.ack)) === (tcpFlag.syn | tcpFlag.ack);
+      return isSynAck && current === state.idle ? flowFact.unsolicitedSynAck : 0;
+    }
 
     const fromOpener = ((status & openerIsHigher) !== 0) === isHigher;
     if ((flags & tcpFlag.rst) !== 0) {
@@ -205,6 +218,16 @@ export class FlowTable {
     this.#fillFromPacket(packet, false);
     this.#recallTime(at);
     return flowFact.completed;
+  }
+
+  #datagram(at: number, isHigher: boolean): number {
+    const words = this.#table.words;
+    const statusWord = at + this.#table.valueAt + statusAt;
+    const status = words[statusWord]!;
+    const seen = isHigher ? sawHigher : sawLower;
+    if ((status & seen) !== 0) return (status & sawBoth) === sawBoth ? 0 : flowFact.oneWay;
+    words[statusWord] = status | seen;
+    return (status & sawBoth) === 0 ? flowFact.opened | flowFact.oneWay : 0;
   }
 
   #insert(nowMs: number): number {

@@ -71,6 +71,8 @@ export class Packet {
   fragmentOffset = 0;
   hasMoreFragments = false;
   fragmentId = 0;
+  /** 1 for an ARP request, 2 for a reply (RFC 826); 0 without ARP. */
+  arpOperation = 0;
   /** For TCP, UDP and SCTP, otherwise 0. */
   sourcePort = 0;
   destinationPort = 0;

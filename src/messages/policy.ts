@@ -49,11 +49,107 @@ export interface SynFloodPolicy {
   readonly evidenceMin: number;
 }
 
+export interface UdpSweepPolicy {
+  readonly enabled: boolean;
+  /** Distinct UDP ports per (source, destination) within the window. */
+  readonly portsMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface ArpSweepPolicy {
+  readonly enabled: boolean;
+  /** Distinct addresses that one station asks for within the window. */
+  readonly addressesMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface IcmpSweepPolicy {
+  readonly enabled: boolean;
+  /** Distinct targets of one source's echo requests within the window. */
+  readonly targetsMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface UdpReflectionPolicy {
+  readonly enabled: boolean;
+  /** Unsolicited packets from the ports to one destination within one second. */
+  readonly packetsPerSecondMin: number;
+  /** Distinct sources they must come from. */
+  readonly sourcesMin: number;
+  readonly evidenceMin: number;
+  /** Source ports of services that amplify. */
+  readonly ports: readonly number[];
+}
+
+export interface SynAckReflectionPolicy {
+  readonly enabled: boolean;
+  /** Unsolicited SYN-ACKs to one destination within one second. */
+  readonly packetsPerSecondMin: number;
+  readonly evidenceMin: number;
+}
+
+export interface FragmentFloodPolicy {
+  readonly enabled: boolean;
+  /** Fragments to one destination within one second. */
+  readonly fragmentsPerSecondMin: number;
+  readonly evidenceMin: number;
+}
+
+export interface ControlFloodPolicy {
+  readonly enabled: boolean;
+  /** Requests to one port of one destination within one second. */
+  readonly requestsPerSecondMin: number;
+  readonly evidenceMin: number;
+  /** Ports of the services, whatever the transport. */
+  readonly ports: readonly number[];
+}
+
+export interface IcmpTunnelPolicy {
+  readonly enabled: boolean;
+  /** Different large payloads between two addresses within the window. */
+  readonly payloadsMin: number;
+  /** Bytes of echo payload above which one is large. */
+  readonly payloadBytesMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface FlagAnomalyPolicy {
+  readonly enabled: boolean;
+  /** Segments with impossible flags from one source within the window. */
+  readonly segmentsMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface BruteForcePolicy {
+  readonly enabled: boolean;
+  /** Complete connections per (source, destination, port) within the window. */
+  readonly connectionsMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+  /** TCP ports where people sign in. */
+  readonly ports: readonly number[];
+}
+
 /** Thresholds by heuristic id. Defaults and their measured grounds: `config/schema.ts`. */
 export interface HeuristicsPolicy {
   readonly 'address-scan': AddressScanPolicy;
   readonly 'port-scan': PortScanPolicy;
   readonly 'syn-flood': SynFloodPolicy;
+  readonly 'udp-sweep': UdpSweepPolicy;
+  readonly 'arp-sweep': ArpSweepPolicy;
+  readonly 'icmp-sweep': IcmpSweepPolicy;
+  readonly 'udp-reflection': UdpReflectionPolicy;
+  readonly 'syn-ack-reflection': SynAckReflectionPolicy;
+  readonly 'fragment-flood': FragmentFloodPolicy;
+  readonly 'control-flood': ControlFloodPolicy;
+  readonly 'icmp-tunnel': IcmpTunnelPolicy;
+  readonly 'flag-anomaly': FlagAnomalyPolicy;
+  readonly 'brute-force': BruteForcePolicy;
 }
 
 export type HeuristicId = keyof HeuristicsPolicy;

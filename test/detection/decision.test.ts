@@ -8,7 +8,7 @@ import type { ResponsePolicy } from '../../src/messages/policy.ts';
 import { finding } from '../messages/wire-arbitraries.ts';
 
 const defaults = resolvePolicy({}, 'remediation-server').response;
-const heuristics = Object.keys(defaults.byHeuristic) as (keyof ResponsePolicy['byHeuristic'])[];
+const heuristics = ['address-scan', 'port-scan', 'syn-flood', 'brute-force'] as const;
 const nobody = new ProtectedSet([]);
 
 const policy: fc.Arbitrary<ResponsePolicy> = fc
@@ -19,7 +19,13 @@ const policy: fc.Arbitrary<ResponsePolicy> = fc
   })
   .map((response) => ({
     ...defaults,
-    byHeuristic: { 'address-scan': response, 'port-scan': response, 'syn-flood': response },
+    byHeuristic: {
+      ...defaults.byHeuristic,
+      'address-scan': response,
+      'port-scan': response,
+      'syn-flood': response,
+      'brute-force': response,
+    },
   }));
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6());

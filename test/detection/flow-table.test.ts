@@ -106,7 +106,7 @@ describe.each([
 
   test('backscatter and connections that were under way are no attempts', () => {
     const flows = new Flows();
-    expect(flows.send(0, reply(opening, flag.syn | flag.ack))).toBe(0);
+    expect(flows.send(0, reply(opening, flag.syn | flag.ack))).toBe(flowFact.unsolicitedSynAck);
     expect(flows.send(1, reply(opening, flag.rst))).toBe(0);
     expect(flows.send(2, data)).toBe(0);
     expect(flows.send(3, { ...opening, flags: flag.rst })).toBe(0);

@@ -1,0 +1,236 @@
+/**
+ * The trackers of all heuristics that count different things per key, and what each of them takes from a packet.
+ *
+ * @module
+ */
+import type { Evidence } from '../messages/evidence.ts';
+import type { HeuristicsPolicy } from '../messages/policy.ts';
+import { formatAddress } from './address.ts';
+import { FanOutTracker } from './fan-out-tracker.ts';
+import type { Attempt } from './flow-table.ts';
+import { heuristics } from './heuristics/index.ts';
+import { hashItem } from './item-hash.ts';
+import { type Packet, protocolNumber, tcpFlag } from './packet.ts';
+
+export interface TrackerLimits {
+  readonly origin: string;
+  readonly hashSeed: number;
+  /** Keys of one heuristic held at once. */
+  readonly keysMax: number;
+  /** Of those, the ones with sets. */
+  readonly promotedMax: number;
+}
+
+type FanOutId =
+  | 'address-scan'
+  | 'port-scan'
+  | 'udp-sweep'
+  | 'arp-sweep'
+  | 'icmp-sweep'
+  | 'icmp-tunnel'
+  | 'flag-anomaly'
+  | 'brute-force';
+
+/** Ports below this one belong to services of the system. */
+const systemPorts = 1_024;
+/** What differs in every ping: the time stamp that tools put at the start of the payload, behind id and sequence. */
+const pingHeadBytes = 4 + 24;
+/** Bytes of an echo payload that are compared. */
+const comparedBytesMax = 1_024;
+
+/** By the lower six flags: no flags at all, FIN without ACK, SYN with FIN or RST. */
+const isImpossible = Uint8Array.from({ length: 64 }, (_, flags) => {
+  const hasSyn = (flags & tcpFlag.syn) !== 0;
+  if (hasSyn) return (flags & (tcpFlag.fin | tcpFlag.rst)) !== 0 ? 1 : 0;
+  return flags === 0 || ((flags & tcpFlag.fin) !== 0 && (flags & (tcpFlag.ack | tcpFlag.rst)) === 0) ? 1 : 0;
+});
+
+/** Whether some heuristic wants to see a TCP segment for its flags alone. */
+export function hasImpossibleFlags(flags: number): boolean {
+  return isImpossible[flags & 63] === 1;
+}
+
+export class FanOuts {
+  readonly #trackers: Partial<Record<FanOutId, FanOutTracker>> = {};
+  readonly #addressScan: FanOutTracker | undefined;
+  readonly #portScan: FanOutTracker | undefined;
+  readonly #udpSweep: FanOutTracker | undefined;
+  readonly #arpSweep: FanOutTracker | undefined;
+  readonly #icmpSweep: FanOutTracker | undefined;
+  readonly #icmpTunnel: FanOutTracker | undefined;
+  readonly #flagAnomaly: FanOutTracker | undefined;
+  readonly #bruteForce: FanOutTracker | undefined;
+  readonly #key4 = new Uint32Array(4);
+  readonly #key5 = new Uint32Array(5);
+  readonly #key8 = new Uint32Array(8);
+  readonly #key9 = new Uint32Array(9);
+  readonly #item = new Uint32Array(6);
+  readonly #words = new Uint32Array(comparedBytesMax / 4 + 1);
+  readonly #hash = new Uint32Array(2);
+  readonly #payloadBytesMin: number;
+  readonly #signInPorts = new Uint8Array(65_536);
+
+  constructor(policy: HeuristicsPolicy, limits: TrackerLimits) {
+    const tracker = (
+      id: FanOutId,
+      words: readonly [key: number, item: number],
+      threshold: number,
+      keyText: (words: Uint32Array, at: number) => string,
+      itemText: (words: Uint32Array, at: number) => string,
+    ): FanOutTracker | undefined => {
+      const { enabled, evidenceMin } = policy[id];
+      if (!enabled) return undefined;
+      const [keyWords, itemWords] = words;
+      const shape = heuristics[id].window(policy);
+      const options = { ...limits, heuristic: id, keyWords, itemWords, shape, evidenceMin, threshold };
+      const made = new FanOutTracker({ ...options, keyText, itemText });
+      this.#trackers[id] = made;
+      return made;
+    };
+    const pair = (words: Uint32Array, at: number): string =>
+      `${formatAddress(words, at)}|${formatAddress(words, at + 4)}`;
+    const word = (words: Uint32Array, at: number): string => String(words[at]);
+
+    this.#addressScan = tracker(
+      'address-scan',
+      [5, 4],
+      policy['address-scan'].destinationsMin,
+      (words, at) => `${formatAddress(words, at)}|${words[at + 4]}`,
+      formatAddress,
+    );
+    this.#portScan = tracker('port-scan', [8, 1], policy['port-scan'].portsMin, pair, word);
+    this.#udpSweep = tracker('udp-sweep', [8, 1], policy['udp-sweep'].portsMin, pair, word);
+    this.#arpSweep = tracker('arp-sweep', [4, 4], policy['arp-sweep'].addressesMin, formatAddress, formatAddress);
+    this.#icmpSweep = tracker('icmp-sweep', [4, 4], policy['icmp-sweep'].targetsMin, formatAddress, formatAddress);
+    const { payloadBytesMin, payloadsMin } = policy['icmp-tunnel'];
+    this.#payloadBytesMin = payloadBytesMin;
+    this.#icmpTunnel = tracker('icmp-tunnel', [8, 3], payloadsMin, pair, (words, at) => `${words[at + 2]} bytes`);
+    this.#flagAnomaly = tracker(
+      'flag-anomaly',
+      [4, 6],
+      policy['flag-anomaly'].segmentsMin,
+      formatAddress,
+      (words, at) => `${formatAddress(words, at)} port ${words[at + 4]! & 0xffff}, ${flagText(words[at + 5]!)}`,
+    );
+    this.#bruteForce = tracker(
+      'brute-force',
+      [9, 1],
+      policy['brute-force'].connectionsMin,
+      (words, at) => `${pair(words, at)}|${words[at + 8]}`,
+      (words, at) => `from port ${words[at]}`,
+    );
+    for (const port of policy['brute-force'].ports) this.#signInPorts[port] = 1;
+  }
+
+  /** A connection attempt failed. */
+  failed(attempt: Attempt, nowMs: number): void {
+    const { addresses } = attempt;
+    const byPort = this.#key5;
+    for (let i = 0; i < 4; i++) byPort[i] = addresses[i]!;
+    byPort[4] = attempt.destinationPort;
+    this.#addressScan?.failed(byPort, addresses, 4, attempt, nowMs);
+    const item = this.#item;
+    item[0] = attempt.destinationPort;
+    const byDestination = this.#key8;
+    for (let i = 0; i < 8; i++) byDestination[i] = addresses[i]!;
+    this.#portScan?.failed(byDestination, item, 0, attempt, nowMs);
+  }
+
+  /** A connection completed its handshake. */
+  completed(attempt: Attempt, nowMs: number): void {
+    if (this.#bruteForce === undefined || this.#signInPorts[attempt.destinationPort] === 0) return;
+    const key = this.#key9;
+    for (let i = 0; i < 8; i++) key[i] = attempt.addresses[i]!;
+    key[8] = attempt.destinationPort;
+    this.#item[0] = attempt.sourcePort;
+    this.#bruteForce.failed(key, this.#item, 0, attempt, nowMs);
+  }
+
+  /** The first packet of a flow that is neither TCP nor ICMP. */
+  opened(packet: Packet, nowMs: number): void {
+    if (this.#udpSweep === undefined || packet.protocol !== protocolNumber.udp) return;
+    if (packet.sourcePort < systemPorts && packet.destinationPort >= systemPorts) return;
+    const key = this.#key8;
+    for (let i = 0; i < 8; i++) key[i] = packet.addresses[i]!;
+    this.#item[0] = packet.destinationPort;
+    this.#udpSweep.failed(key, this.#item, 0, packet, nowMs);
+  }
+
+  arp(packet: Packet, nowMs: number): void {
+    const { addresses } = packet;
+    // Without a sender it is a probe, and who asks for itself announces.
+    if (addresses[3] === 0 || addresses[3] === addresses[7]) return;
+    for (let i = 0; i < 4; i++) this.#key4[i] = addresses[i]!;
+    this.#arpSweep?.failed(this.#key4, addresses, 4, packet, nowMs);
+  }
+
+  /** An ICMP echo request or reply. */
+  echo(packet: Packet, isRequest: boolean, nowMs: number): void {
+    const { addresses } = packet;
+    if (isRequest && this.#icmpSweep !== undefined) {
+      for (let i = 0; i < 4; i++) this.#key4[i] = addresses[i]!;
+      this.#icmpSweep.failed(this.#key4, addresses, 4, packet, nowMs);
+    }
+    if (this.#icmpTunnel === undefined || packet.payloadLength - 4 <= this.#payloadBytesMin) return;
+    const key = this.#key8;
+    const turn = isHigherFirst(addresses) ? 4 : 0;
+    for (let i = 0; i < 8; i++) key[i] = addresses[i ^ turn]!;
+    this.#hashPayload(packet);
+    const item = this.#item;
+    item[0] = this.#hash[0]!;
+    item[1] = this.#hash[1]!;
+    item[2] = packet.payloadLength - 4;
+    this.#icmpTunnel.failed(key, item, 0, packet, nowMs);
+  }
+
+  /** A TCP segment with impossible flags. */
+  impossible(packet: Packet, nowMs: number): void {
+    if (this.#flagAnomaly === undefined) return;
+    const { addresses } = packet;
+    const item = this.#item;
+    for (let i = 0; i < 4; i++) {
+      this.#key4[i] = addresses[i]!;
+      item[i] = addresses[i + 4]!;
+    }
+    item[4] = (packet.sourcePort << 16) | packet.destinationPort;
+    item[5] = packet.tcpFlags & 63;
+    this.#flagAnomaly.failed(this.#key4, item, 0, packet, nowMs);
+  }
+
+  takeEvidence(nowMs: number, everything: boolean, into: Evidence[]): void {
+    for (const tracker of Object.values(this.#trackers)) tracker.takeEvidence(nowMs, everything, into);
+  }
+
+  /** What was given up, by heuristic. */
+  evicted(): [id: string, count: number][] {
+    return Object.entries(this.#trackers).map(([id, tracker]) => [id, tracker.evicted]);
+  }
+
+  /** Of the echo payload behind what differs in every ping. */
+  #hashPayload(packet: Packet): void {
+    const { bytes } = packet;
+    const start = packet.payloadOffset + pingHeadBytes;
+    const end = Math.min(
+      packet.payloadOffset + packet.payloadLength,
+      packet.offset + packet.capturedLength,
+      start + comparedBytesMax,
+    );
+    const words = this.#words;
+    let count = 0;
+    for (let at = start; at < end; at += 4, count++) {
+      // Behind the end of the array there is nothing, which counts as 0.
+      words[count] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    }
+    hashItem(words, 0, count, this.#hash);
+  }
+}
+
+function isHigherFirst(addresses: Uint32Array): boolean {
+  for (let i = 0; i < 4; i++) if (addresses[i] !== addresses[i + 4]) return addresses[i]! > addresses[i + 4]!;
+  return false;
+}
+
+function flagText(flags: number): string {
+  const names = Object.entries(tcpFlag).flatMap(([name, bit]) => ((flags & bit) !== 0 ? [name.toUpperCase()] : []));
+  return names.length === 0 ? 'no flags' : names.join('+');
+}

@@ -1,0 +1,113 @@
+/**
+ * What the heuristics have in common that count different things per key: the evidence of `FanOutTracker`, one distinct
+ * set, fired by the size of its union over all hosts.
+ *
+ * @module
+ */
+import type { Severity } from '../../messages/finding.ts';
+import type { HeuristicId, HeuristicsPolicy } from '../../messages/policy.ts';
+import { distinctCount } from '../distinct.ts';
+import {
+  confidenceAbove,
+  type Heuristic,
+  type Judgement,
+  keyRecord,
+  totalOf,
+  type WindowEvidence,
+} from '../heuristic.ts';
+import { counted, durationText, sharesText } from '../wording.ts';
+import { scanPanes, scanShares } from './address-scan.ts';
+
+/** A key is not told again within this time, however short the window. */
+const holdMinMs = 60_000;
+
+export interface FanOutLimits {
+  readonly enabled: boolean;
+  /** Distinct things within the window that make a finding. */
+  readonly thingsMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface FanOutShape {
+  readonly id: HeuristicId;
+  readonly attack: string;
+  readonly keyFields: readonly string[];
+  readonly numericFields: readonly string[];
+  /** Name of the total that the things are counted from (`requests`), and of the things (`addresses`). */
+  readonly events: string;
+  readonly things: string;
+  /** One thing (`address`), and several where it is not the plural in -s. */
+  readonly one: string;
+  readonly many?: string;
+  /** Confidence at most: what may be harmless is never certain. */
+  readonly confidenceMax?: number;
+  limits(policy: HeuristicsPolicy): FanOutLimits;
+  severity(things: number, thingsMin: number): Severity;
+  /**
+   * Who did what to whom, a sentence without its full stop.
+   *
+   * @param things - `28 addresses`.
+   * @param within - ` within 40 s over 2 servers (…)`.
+   */
+  tell(key: readonly string[], things: string, within: string): string;
+}
+
+export function fanOutHeuristic(shape: FanOutShape): Heuristic {
+  const { id, attack, keyFields, numericFields, events, things, one, many = `${one}s`, limits } = shape;
+  const heuristic: Heuristic = {
+    id,
+    attack,
+    keyFields,
+    numericFields,
+    counters: [events, things],
+    distinct: [things],
+    enabled: (policy) => limits(policy).enabled,
+    window: (policy) => {
+      const { windowMs } = limits(policy);
+      return {
+        paneMs: Math.ceil(windowMs / scanPanes),
+        panes: scanPanes,
+        windowMs,
+        holdMs: Math.max(holdMinMs, windowMs),
+      };
+    },
+    enough: (policy) => limits(policy).thingsMin,
+    bound: (evidence) => distinctCount(evidence.distinct[0]!),
+
+    assess(window: WindowEvidence, policy: HeuristicsPolicy): Judgement | undefined {
+      const { thingsMin, windowMs } = limits(policy);
+      const set = window.distinct[0]!;
+      const count = distinctCount(set);
+      if (count < thingsMin) return undefined;
+      const text = set.kind === 'exact' ? counted(count, one, many) : `about ${counted(count, one, many)}`;
+      const shares = sharesText(scanShares(window, count), thingsMin);
+      const within = ` within ${durationText(window.lastMs - window.firstMs)}${shares}`;
+      const explain =
+        `${shape.tell(window.key, text, within)}. ` +
+        `The threshold is ${counted(thingsMin, one, many)} in ${durationText(windowMs)}.`;
+      return {
+        level: count,
+        assessment: {
+          heuristic: id,
+          attack,
+          severity: shape.severity(count, thingsMin),
+          confidence: Math.min(shape.confidenceMax ?? 1, confidenceAbove(count, thingsMin)),
+          key: keyRecord(heuristic, window.key),
+          counts: { [things]: count, [events]: Math.max(totalOf(window, 0), count) },
+          firstMs: window.firstMs,
+          lastMs: window.lastMs,
+          samples: window.samples.map((sample) => sample.text),
+          origins: [...window.counts.keys()],
+          explain,
+        },
+      };
+    },
+  };
+  return heuristic;
+}
+
+/** Medium, and high from ten times the threshold on: what a scan is worth. */
+export function scanSeverity(things: number, thingsMin: number): Severity {
+  return things >= 10 * thingsMin ? 'high' : 'medium';
+}
