@@ -13,7 +13,14 @@ import { reasonToSkip } from '../../src/testing/programs.ts';
 import { RecordedIo } from './recorded-io.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vedette-demo-test-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// A place of its own for what the demo leaves or not: other tests run demos at the same time.
+const usualTmp = process.env['TMPDIR'];
+process.env['TMPDIR'] = mkdtempSync(join(folder, 'tmp-'));
+afterAll(() => {
+  if (usualTmp === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = usualTmp;
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const quiet = () => new RealmProgress(new ProgressLines({ isTTY: false, write: () => undefined }));
 const hosts = ['host-1', 'host-2', 'host-3', 'host-4'];
@@ -65,7 +72,7 @@ function expectThreePromises(lines: readonly string[], { settled }: Nominees = {
   const answer = below(alone, 'answered by host-3 itself, at once: let at most 200/s through');
   expect(answer[0]).toMatch(/^ {6}host-3: applied \(dry-run nftables: nothing was changed\), expires \d\d:\d\d:\d\d$/);
   expect(answer.slice(1).join('\n')).toMatch(
-    /add rule bridge vedette \S+ limit rate over 200\/second .*drop\n.*add element bridge vedette .*\{ 10\.3\.0\.30 timeout \d+ms : jump \S+ \}/,
+    /add rule bridge vedette \S+ limit rate over 200\/second .*drop\n.*add element bridge vedette .*\{ 10\.3\.0\.30 timeout \d+m?s : jump \S+ \}/,
   );
 
   // The scan: found by the top nominee, on the evidence of all four, and of no fewer.
