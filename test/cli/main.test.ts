@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { looksLikeACrash, program, vedette } from './child.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vedette-main-'));
@@ -71,6 +71,17 @@ describe('wrong usage is exit code 2, one clear line, and no stack', () => {
 });
 
 describe('a reader that has seen enough', () => {
+  // A place of its own for what the demo leaves or not: other tests run demos at the same time.
+  const usualTmp = process.env['TMPDIR'];
+  const ownTmp = mkdtempSync(join(tmpdir(), 'vedette-main-test-'));
+  beforeAll(() => {
+    process.env['TMPDIR'] = ownTmp;
+  });
+  afterAll(() => {
+    if (usualTmp === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = usualTmp;
+    rmSync(ownTmp, { recursive: true, force: true });
+  });
   const demoFolders = () => readdirSync(tmpdir()).filter((name) => /^vedette-demo-[A-Za-z0-9]{6}$/.test(name));
 
   test('is no failure, and nothing is left behind', async () => {
