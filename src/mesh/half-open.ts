@@ -18,6 +18,7 @@ export type HelloRefusal =
   | 'malformed-frame'
   | 'hello-rate'
   | 'half-open-full'
+  | 'handshake-unfinished'
   | 'handshake-decrypt'
   | 'wrong-static-key';
 
@@ -99,10 +100,12 @@ export class HalfOpen {
     return undefined;
   }
 
-  /** Forgets what nobody finished in time. */
+  /** Forgets what nobody finished in time, and counts it: a forged hello shows nowhere else. */
   prune(nowMs: number, ageMsMax: number): void {
     for (const [session, { openedMs }] of this.#pending) {
-      if (nowMs - openedMs > ageMsMax) this.#pending.delete(session);
+      if (nowMs - openedMs <= ageMsMax) continue;
+      this.#pending.delete(session);
+      this.#refuse('handshake-unfinished');
     }
   }
 }

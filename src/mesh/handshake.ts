@@ -79,7 +79,7 @@ export class Handshake {
       this.#noise.readMessage(message2);
       if (!this.#peerIsCertified()) return 'wrong-static-key' as const;
       const frame = encodeHandshake('finish', this.session, this.#noise.writeMessage(nothing));
-      const session = this.#split(nowMs);
+      const session = this.#split(nowMs, message2);
       session.finish = frame;
       return session;
     });
@@ -89,7 +89,7 @@ export class Handshake {
   accept(message3: Uint8Array, nowMs: number): Session | HandshakeRefusal {
     return this.#guarded(() => {
       this.#noise.readMessage(message3);
-      return this.#peerIsCertified() ? this.#split(nowMs) : ('wrong-static-key' as const);
+      return this.#peerIsCertified() ? this.#split(nowMs, message3) : ('wrong-static-key' as const);
     });
   }
 
@@ -98,7 +98,7 @@ export class Handshake {
     return this.#noise.rs !== undefined && Buffer.compare(this.#noise.rs, this.#peerKey) === 0;
   }
 
-  #split(establishedMs: number): Session {
+  #split(establishedMs: number, lastMessage: Uint8Array): Session {
     const { send, receive }: { send: CipherState; receive: CipherState } = this.#noise.split();
     return new Session({
       id: this.session,
@@ -107,6 +107,7 @@ export class Handshake {
       send: new StatelessTransport(send),
       receive: new StatelessTransport(receive),
       establishedMs,
+      lastMessage,
     });
   }
 

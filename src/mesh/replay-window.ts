@@ -11,10 +11,16 @@ export class ReplayWindow {
   readonly #taken = new Uint32Array(words);
   /** Highest n committed, -1 for none. */
   #highest = -1;
+  #committed = 0;
 
   /** Highest n committed, -1 for none. */
   get highest(): number {
     return this.#highest;
+  }
+
+  /** How many below the highest were never committed. */
+  get missing(): number {
+    return this.#highest + 1 - this.#committed;
   }
 
   /** `fresh`: may be opened. `replayed`: taken before. `too-old`: below the window, so it cannot be known. */
@@ -34,6 +40,7 @@ export class ReplayWindow {
       for (let step = 1; step <= cleared; step += 1) this.#taken[(from + step) % words] = 0;
       this.#highest = n;
     }
+    this.#committed += 1;
     const word = Math.floor(n / 32) % words;
     this.#taken[word] = (this.#taken[word] ?? 0) | (1 << (n % 32));
   }

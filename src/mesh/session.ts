@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly send: StatelessTransport;
   readonly receive: StatelessTransport;
   readonly establishedMs: number;
+  /** The last handshake message of the peer. It may come again, and nothing else in its place. */
+  readonly lastMessage: Uint8Array;
 }
 
 export type Opened =
@@ -41,6 +43,7 @@ export class Session {
   finish: Uint8Array | undefined;
   readonly #send: StatelessTransport;
   readonly #receive: StatelessTransport;
+  readonly #lastMessage: Uint8Array;
   readonly #window = new ReplayWindow();
   #nextN = 0;
 
@@ -51,6 +54,12 @@ export class Session {
     this.establishedMs = options.establishedMs;
     this.#send = options.send;
     this.#receive = options.receive;
+    this.#lastMessage = options.lastMessage.slice();
+  }
+
+  /** Whether this is the handshake message that the peer ended or answered the handshake with, once more. */
+  isLastMessage(noise: Uint8Array): boolean {
+    return Buffer.compare(this.#lastMessage, noise) === 0;
   }
 
   /** One data frame. Every call uses up one n; an n is never used twice. */
@@ -80,6 +89,11 @@ export class Session {
 
   isTooOld(nowMs: number): boolean {
     return nowMs - this.establishedMs >= refuseAfterMs || this.#frames >= 2 * rekeyAfterFrames;
+  }
+
+  /** Frames of the peer that did not come although later ones did. */
+  get missing(): number {
+    return this.#window.missing;
   }
 
   /** Of the busier direction. */

@@ -13,29 +13,14 @@ import type { Transport } from '../ports/transport.ts';
 import { type Frame, framePlaintextBytesMax, parseFrame, sessionIdBytes, sessionIdOf } from './frame.ts';
 import { HalfOpen } from './half-open.ts';
 import { Handshake } from './handshake.ts';
+import { type Refusal, refusals } from './refusals.ts';
 import type { Session } from './session.ts';
 import { mailbox } from './subjects.ts';
 
+export { type Refusal, refusals } from './refusals.ts';
+
 /** Sessions kept for reception per peer: the current one, and older ones until their age ends them. */
 export const sessionsPerPeerMax = 4;
-
-/** Why something from the transport was not taken. */
-export const refusals = [
-  'malformed-frame',
-  'unknown-member',
-  'hello-rate',
-  'half-open-full',
-  'handshake-decrypt',
-  'wrong-static-key',
-  'unknown-session',
-  'replayed',
-  'too-old',
-  'decrypt',
-  'malformed-message',
-  'transport-refused',
-  'too-large',
-] as const;
-export type Refusal = (typeof refusals)[number];
 
 export interface SessionsOptions {
   readonly realm: string;
@@ -227,7 +212,9 @@ export class Sessions {
 
   #onReply(frame: Extract<Frame, { kind: 'reply' }>): void {
     const known = this.#sessions.get(frame.session);
-    if (known?.finish !== undefined) return void this.#publish(known.peer, known.finish);
+    if (known?.finish !== undefined && known.isLastMessage(frame.noise)) {
+      return void this.#publish(known.peer, known.finish);
+    }
     const peer = this.#attempts.get(frame.session);
     if (peer?.attempt === undefined) return this.#refuse('unknown-session');
     const session = peer.attempt.finish(frame.noise, this.#now());
@@ -245,7 +232,9 @@ export class Sessions {
     const session = this.#halfOpen.finish(frame.session, frame.noise, this.#now());
     if (session === undefined) return;
     if (session === 'unknown') {
-      if (!this.#sessions.has(frame.session)) this.#refuse('unknown-session');
+      // Once more what the session was made with: the peer did not hear yet that it arrived.
+      const known = this.#sessions.get(frame.session);
+      if (known?.initiator !== false || !known.isLastMessage(frame.noise)) this.#refuse('unknown-session');
       return;
     }
     const peer = this.#peer(session.peer);
@@ -271,7 +260,7 @@ export class Sessions {
   #goodbye(peer: Peer, session: Session): void {
     const last = peer.sessions.indexOf(session);
     const ended = peer.sessions.slice(0, last + 1);
-    for (const { id } of ended) this.#sessions.delete(id);
+    for (const each of ended) this.#forget(each);
     peer.sessions = peer.sessions.slice(last + 1);
     if (ended.length > 0 && peer.sessions.length === 0) this.#silent(peer, true);
   }
@@ -279,9 +268,15 @@ export class Sessions {
   #establish(peer: Peer, session: Session): void {
     this.#sessions.set(session.id, session);
     peer.sessions.push(session);
-    for (const { id } of peer.sessions.splice(0, peer.sessions.length - sessionsPerPeerMax)) this.#sessions.delete(id);
+    for (const old of peer.sessions.splice(0, peer.sessions.length - sessionsPerPeerMax)) this.#forget(old);
     this.#heard(peer);
     this.#listener.onHeard(peer.id);
+  }
+
+  #forget(session: Session): void {
+    this.#sessions.delete(session.id);
+    // Only now is it sure that they do not come late.
+    this.#refused.missing += session.missing;
   }
 
   #silent(peer: Peer, goodbye: boolean): void {
@@ -313,11 +308,11 @@ export class Sessions {
   #tend(peer: Peer, nowMs: number, heartbeatDue: boolean): void {
     const hadSession = peer.sessions.length > 0;
     for (const session of peer.sessions.filter((old) => old.isTooOld(nowMs))) {
-      this.#sessions.delete(session.id);
+      this.#forget(session);
       peer.sessions = peer.sessions.filter((kept) => kept !== session);
     }
     if ((peer.watched || hadSession) && nowMs - peer.lastHeardMs > this.#options.suspectMs) {
-      for (const session of peer.sessions) this.#sessions.delete(session.id);
+      for (const session of peer.sessions) this.#forget(session);
       peer.sessions = [];
       this.#silent(peer, false);
     } else if (hadSession && !peer.watched && peer.sessions.length === 0) {

@@ -274,8 +274,17 @@ describe('what sessions refuse', () => {
     a.sessions.send('b', [{ kind: 'not-in-office', subsystem: 'x'.repeat(frameBytesMax) }]);
     bench.network.impose({ kind: 'outage', hosts: ['a'] });
     a.sessions.send('b', [numbered(1)]);
+    bench.clock.runFor(2 * suspectMs);
     note(a);
     note(b);
+    const gap = up();
+    const healed = gap.bench.network.impose({ kind: 'cut', from: ['a'], to: ['b'] });
+    gap.a.sessions.send('b', [numbered(1)]);
+    gap.bench.clock.runFor(10);
+    healed();
+    gap.a.sessions.close();
+    gap.bench.clock.runFor(10);
+    note(gap.b);
     const other = new SessionBench(2, ['a', 'b']);
     const impostor = other.start('a', makeHostKeys('a', new SimRandom(99)));
     const victim = other.start('b');
