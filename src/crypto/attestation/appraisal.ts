@@ -11,6 +11,7 @@ import { decodeConfiguration, type InspectorConfiguration } from '../dice/config
 import { diceModes } from '../dice/derivation.ts';
 import { nodeBackend } from '../node-backend.ts';
 import { type AttestationRole, attestationBinding } from './binding.ts';
+import type { ChainMemory } from './chain-memory.ts';
 import { type AttestationClaims, type BundleClaim, isSignedBy, logMeasurement, readClaims } from './claims.ts';
 import { verifyTpmQuote } from './tpm-quote.ts';
 
@@ -117,19 +118,24 @@ export type Appraisal =
 /**
  * Judges what a peer shows of itself. Never throws, whatever the peer sent; time and memory are bounded by the length limits of
  * certificates and claims.
+ *
+ * @param options.chains - Remembers chains that held, for the next appraisal.
  */
 export function appraise(
   evidence: Evidence,
   session: AppraisedSession,
   reference: AppraisalReference,
-  backend: CryptoBackend = nodeBackend,
+  options: { readonly chains?: ChainMemory; readonly backend?: CryptoBackend } = {},
 ): Appraisal {
+  const backend = options.backend ?? nodeBackend;
   const { endorsement } = reference;
   // Nothing that is read here is believed before the signature was checked.
   const claims = readClaims(evidence.claims);
   if (claims === undefined) return refused('malformed');
   if (endorsement === undefined) return refused('chain');
-  const identity = verifyIdentity(evidence.chain, endorsement.udsKey, backend);
+  const { chain } = evidence;
+  const identity =
+    options.chains?.verify(chain, endorsement.udsKey, backend) ?? verifyIdentity(chain, endorsement.udsKey, backend);
   if (!identity.ok) return refused('chain');
   const { cdi, alias } = identity;
   const configuration = decodeConfiguration(cdi.configuration);

@@ -9,11 +9,18 @@ import {
   appraise,
   type Endorsement,
 } from '../../../src/crypto/attestation/appraisal.ts';
+import { ChainMemory } from '../../../src/crypto/attestation/chain-memory.ts';
 import { type AttestationClaims, signClaims } from '../../../src/crypto/attestation/claims.ts';
 import { nobleBackend } from '../../../src/crypto/noble-backend.ts';
 import { type Attested, attestedMember, type Facts, hex, quoteOver } from './attested-member.ts';
 
-const judge = ({ evidence, session, reference }: Attested): Appraisal => appraise(evidence, session, reference);
+/** Of a member in order: what was remembered of it must not help anything that is out of order. */
+const chains = new ChainMemory();
+const judge = ({ evidence, session, reference }: Attested): Appraisal => {
+  const fresh = appraise(evidence, session, reference);
+  expect(appraise(evidence, session, reference, { chains })).toEqual(fresh);
+  return fresh;
+};
 const codeOf = (attested: Attested): AppraisalCode | 'ok' => {
   const appraisal = judge(attested);
   return appraisal.ok ? 'ok' : appraisal.code;
@@ -149,8 +156,8 @@ const deletions: readonly (readonly [AppraisalCode, string, (attested: Attested)
 describe('appraisal', () => {
   test.each([false, true])('takes a member in order (TPM: %s), on both backends', (tpm) => {
     const attested = attestedMember({ tpm });
-    for (const backend of [undefined, nobleBackend]) {
-      const appraisal = appraise(attested.evidence, attested.session, attested.reference, backend);
+    for (const options of [{}, { backend: nobleBackend }, { chains }, { chains }]) {
+      const appraisal = appraise(attested.evidence, attested.session, attested.reference, options);
       expect(appraisal).toMatchObject({ ok: true, claims: attested.claims, aliasKey: attested.aliasKey });
       if (appraisal.ok) expect(appraisal.configuration.memberId).toBe('host-1');
     }
