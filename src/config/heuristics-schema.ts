@@ -198,6 +198,26 @@ const bruteForce = z
   })
   .describe('One source opens connection after connection where people sign in (ATT&CK T1110).');
 
+const dnsTunnel = z
+  .strictObject({
+    enabled,
+    namesMin: countMin.default(20).describe('Distinct names with data per client and zone that make a finding.'),
+    labelBytesMin: z.int().min(1).max(63).default(30).describe('A name with a label of so many bytes carries data.'),
+    nameBytesMin: z.int().min(1).max(255).default(100).describe('A name of so many bytes carries data.'),
+    evidenceMin: countMin.default(4).describe(`Distinct names with data ${toldFrom}`),
+    windowMs: windowOf(60_000),
+  })
+  .describe('DNS questions carry data to one zone (ATT&CK T1071.004).');
+
+const dga = z
+  .strictObject({
+    enabled,
+    domainsMin: countMin.default(10).describe('Distinct domains that do not exist, per client, that make a finding.'),
+    evidenceMin: countMin.default(2).describe(`Distinct domains ${toldFrom}`),
+    windowMs: windowOf(60_000),
+  })
+  .describe('One client asks for many domains that do not exist (ATT&CK T1568.002).');
+
 export const HeuristicsSchema = z
   .strictObject({
     'address-scan': addressScan.prefault({}),
@@ -213,5 +233,7 @@ export const HeuristicsSchema = z
     'icmp-tunnel': icmpTunnel.prefault({}),
     'flag-anomaly': flagAnomaly.prefault({}),
     'brute-force': bruteForce.prefault({}),
+    'dns-tunnel': dnsTunnel.prefault({}),
+    dga: dga.prefault({}),
   })
   .describe('Thresholds, by heuristic.');

@@ -18,6 +18,8 @@ export function policyFaults({ heuristics, response }: Policy, hasRemediationSer
     ['icmp-tunnel', 'payloadsMin', heuristics['icmp-tunnel'].payloadsMin],
     ['flag-anomaly', 'segmentsMin', heuristics['flag-anomaly'].segmentsMin],
     ['brute-force', 'connectionsMin', heuristics['brute-force'].connectionsMin],
+    ['dns-tunnel', 'namesMin', heuristics['dns-tunnel'].namesMin],
+    ['dga', 'domainsMin', heuristics.dga.domainsMin],
   ] as const;
   for (const [heuristic, name, threshold] of thresholds) {
     const { evidenceMin } = heuristics[heuristic];

@@ -115,6 +115,8 @@ const responses = z
         'icmp-tunnel': response('report'),
         'flag-anomaly': response('report'),
         'brute-force': response('deny-source'),
+        'dns-tunnel': response('report'),
+        dga: response('report'),
       })
       .prefault({})
       .describe('What to do about a finding, by heuristic.'),

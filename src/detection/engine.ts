@@ -28,6 +28,7 @@ const promotedMax = 8_192;
 const floodCellsMax = 65_536;
 const floodRecordsMax = 4_096;
 const correlationKeysMax = 16_384;
+const dnsPort = 53;
 /** Datagrams put together within each other. */
 const reassembliesMax = 4;
 
@@ -224,6 +225,11 @@ export class PacketEngine {
       }
       default:
         if ((facts & flowFact.opened) !== 0) this.#fanOuts.opened(packet, nowMs);
+        if (
+          packet.protocol === protocolNumber.udp &&
+          (packet.destinationPort === dnsPort || packet.sourcePort === dnsPort)
+        )
+          this.#fanOuts.dns(packet, nowMs);
         this.#rates.datagram(packet, (facts & flowFact.oneWay) !== 0, nowMs);
     }
   }

@@ -6,6 +6,7 @@
 import type { Evidence } from '../messages/evidence.ts';
 import type { HeuristicsPolicy } from '../messages/policy.ts';
 import { formatAddress } from './address.ts';
+import { DnsQuestion, dnsType, packBytes, packedText } from './dns-question.ts';
 import { FanOutTracker } from './fan-out-tracker.ts';
 import type { Attempt } from './flow-table.ts';
 import { heuristics } from './heuristics/index.ts';
@@ -29,7 +30,16 @@ type FanOutId =
   | 'icmp-sweep'
   | 'icmp-tunnel'
   | 'flag-anomaly'
-  | 'brute-force';
+  | 'brute-force'
+  | 'dns-tunnel'
+  | 'dga';
+
+/** Words of a zone as it is kept, and of a name: what is longer is cut at the end. */
+const zoneWords = 12;
+const nameWords = 10;
+/** Keys of a heuristic with such names held at once. */
+const namedKeysMax = 32_768;
+const noSuchName = 3;
 
 /** Ports below this one belong to services of the system. */
 const systemPorts = 1_024;
@@ -60,6 +70,13 @@ export class FanOuts {
   readonly #icmpTunnel: FanOutTracker | undefined;
   readonly #flagAnomaly: FanOutTracker | undefined;
   readonly #bruteForce: FanOutTracker | undefined;
+  readonly #dnsTunnel: FanOutTracker | undefined;
+  readonly #dga: FanOutTracker | undefined;
+  readonly #question = new DnsQuestion();
+  readonly #zoneKey = new Uint32Array(4 + zoneWords);
+  readonly #named = new Uint32Array(2 + zoneWords);
+  readonly #labelBytesMin: number;
+  readonly #nameBytesMin: number;
   readonly #key4 = new Uint32Array(4);
   readonly #key5 = new Uint32Array(5);
   readonly #key8 = new Uint32Array(8);
@@ -83,6 +100,7 @@ export class FanOuts {
       const [keyWords, itemWords] = words;
       const shape = heuristics[id].window(policy);
       const options = { ...limits, heuristic: id, keyWords, itemWords, shape, evidenceMin, threshold };
+      if (itemWords > 8) options.keysMax = Math.min(limits.keysMax, namedKeysMax);
       const made = new FanOutTracker({ ...options, keyText, itemText });
       this.#trackers[id] = made;
       return made;
@@ -118,6 +136,19 @@ export class FanOuts {
       policy['brute-force'].connectionsMin,
       (words, at) => `${pair(words, at)}|${words[at + 8]}`,
       (words, at) => `from port ${words[at]}`,
+    );
+    const { labelBytesMin, nameBytesMin, namesMin } = policy['dns-tunnel'];
+    this.#labelBytesMin = labelBytesMin;
+    this.#nameBytesMin = nameBytesMin;
+    this.#dnsTunnel = tracker(
+      'dns-tunnel',
+      [4 + zoneWords, 2 + nameWords],
+      namesMin,
+      (words, at) => `${formatAddress(words, at)}|${packedText(words, at + 4, zoneWords)}`,
+      (words, at) => packedText(words, at + 2, nameWords),
+    );
+    this.#dga = tracker('dga', [4, 2 + zoneWords], policy.dga.domainsMin, formatAddress, (words, at) =>
+      packedText(words, at + 2, zoneWords),
     );
     for (const port of policy['brute-force'].ports) this.#signInPorts[port] = 1;
   }
@@ -195,6 +226,46 @@ export class FanOuts {
     item[4] = (packet.sourcePort << 16) | packet.destinationPort;
     item[5] = packet.tcpFlags & 63;
     this.#flagAnomaly.failed(this.#key4, item, 0, packet, nowMs);
+  }
+
+  /** A UDP packet from or to the port of DNS. */
+  dns(packet: Packet, nowMs: number): void {
+    if (this.#dnsTunnel === undefined && this.#dga === undefined) return;
+    const { bytes, payloadOffset, payloadLength, addresses } = packet;
+    const end = Math.min(payloadOffset + payloadLength, packet.offset + packet.capturedLength);
+    const question = this.#question;
+    if (!question.read(bytes, payloadOffset, end) || question.isAddressLookup) return;
+    const { name, zoneAt, length } = question;
+    const item = this.#named;
+    if (question.isResponse) {
+      if (this.#dga === undefined || question.code !== noSuchName || question.labels < 2) return;
+      for (let i = 0; i < 4; i++) this.#key4[i] = addresses[i + 4]!;
+      this.#hashName(zoneAt);
+      packBytes(name, zoneAt, length, item, 2, zoneWords);
+      this.#dga.failed(this.#key4, item, 0, packet, nowMs);
+      return;
+    }
+    const isData =
+      question.longestLabel >= this.#labelBytesMin ||
+      length >= this.#nameBytesMin ||
+      question.type === dnsType.txt ||
+      question.type === dnsType.null;
+    if (this.#dnsTunnel === undefined || !isData || question.labels < 3) return;
+    for (let i = 0; i < 4; i++) this.#zoneKey[i] = addresses[i]!;
+    packBytes(name, zoneAt, length, this.#zoneKey, 4, zoneWords);
+    this.#hashName(0);
+    packBytes(name, 0, length, item, 2, nameWords);
+    this.#dnsTunnel.failed(this.#zoneKey, item, 0, packet, nowMs);
+  }
+
+  /** Of the name from `from` on, into the first words of the item. */
+  #hashName(from: number): void {
+    const { name, length } = this.#question;
+    const count = Math.ceil((length - from) / 4);
+    packBytes(name, from, length, this.#words, 0, count);
+    hashItem(this.#words, 0, count, this.#hash);
+    this.#named[0] = this.#hash[0]!;
+    this.#named[1] = this.#hash[1]!;
   }
 
   takeEvidence(nowMs: number, everything: boolean, into: Evidence[]): void {

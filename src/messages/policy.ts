@@ -135,6 +135,25 @@ export interface BruteForcePolicy {
   readonly ports: readonly number[];
 }
 
+export interface DnsTunnelPolicy {
+  readonly enabled: boolean;
+  /** Distinct names with data per (client, zone) within the window. */
+  readonly namesMin: number;
+  /** A name carries data if one of its labels, or all of it, has so many bytes. */
+  readonly labelBytesMin: number;
+  readonly nameBytesMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
+export interface DgaPolicy {
+  readonly enabled: boolean;
+  /** Distinct domains that do not exist, per client within the window. */
+  readonly domainsMin: number;
+  readonly evidenceMin: number;
+  readonly windowMs: number;
+}
+
 /** Thresholds by heuristic id. Defaults and their measured grounds: `config/schema.ts`. */
 export interface HeuristicsPolicy {
   readonly 'address-scan': AddressScanPolicy;
@@ -150,6 +169,8 @@ export interface HeuristicsPolicy {
   readonly 'icmp-tunnel': IcmpTunnelPolicy;
   readonly 'flag-anomaly': FlagAnomalyPolicy;
   readonly 'brute-force': BruteForcePolicy;
+  readonly 'dns-tunnel': DnsTunnelPolicy;
+  readonly dga: DgaPolicy;
 }
 
 export type HeuristicId = keyof HeuristicsPolicy;

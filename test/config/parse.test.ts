@@ -67,6 +67,15 @@ describe('defaults', () => {
           windowMs: 60_000,
           ports: expect.arrayContaining([21, 22, 23, 3389]),
         },
+        'dns-tunnel': {
+          enabled: true,
+          namesMin: 20,
+          labelBytesMin: 30,
+          nameBytesMin: 100,
+          evidenceMin: 4,
+          windowMs: 60_000,
+        },
+        dga: { enabled: true, domainsMin: 10, evidenceMin: 2, windowMs: 60_000 },
       },
       response: {
         byHeuristic: {
@@ -83,6 +92,8 @@ describe('defaults', () => {
           'icmp-tunnel': { action: 'report', ladderMs, packetsPerSecondMax: 100 },
           'flag-anomaly': { action: 'report', ladderMs, packetsPerSecondMax: 100 },
           'brute-force': { action: 'deny-source', ladderMs, packetsPerSecondMax: 100 },
+          'dns-tunnel': { action: 'report', ladderMs, packetsPerSecondMax: 100 },
+          dga: { action: 'report', ladderMs, packetsPerSecondMax: 100 },
         },
         local: true,
         ask: 'nobody',

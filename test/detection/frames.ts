@@ -49,6 +49,12 @@ export function udpHeader(sourcePort: number, destinationPort: number, payloadLe
   return [...be16(sourcePort), ...be16(destinationPort), ...be16(8 + payloadLength), 0, 0];
 }
 
+/** A DNS message with one question and nothing else. */
+export function dnsMessage(name: string, type: number, flags: number): number[] {
+  const labels = name.split('.').flatMap((label) => [label.length, ...[...label].map((c) => c.charCodeAt(0))]);
+  return [0x12, 0x34, ...be16(flags), 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, ...be16(type), 0, 1];
+}
+
 export function ipv4Packet(
   source: string,
   destination: string,

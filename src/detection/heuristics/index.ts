@@ -9,6 +9,8 @@ import { addressScan } from './address-scan.ts';
 import { arpSweep } from './arp-sweep.ts';
 import { bruteForce } from './brute-force.ts';
 import { controlFlood } from './control-flood.ts';
+import { dga } from './dga.ts';
+import { dnsTunnel } from './dns-tunnel.ts';
 import { flagAnomaly } from './flag-anomaly.ts';
 import { fragmentFlood } from './fragment-flood.ts';
 import { icmpSweep } from './icmp-sweep.ts';
@@ -33,6 +35,8 @@ export const heuristics: Readonly<Record<HeuristicId, Heuristic>> = {
   'icmp-tunnel': icmpTunnel,
   'flag-anomaly': flagAnomaly,
   'brute-force': bruteForce,
+  'dns-tunnel': dnsTunnel,
+  dga,
 };
 
 /** The heuristic of that id. `undefined` for ids that this version does not know. */
