@@ -29,6 +29,7 @@ describe('replay window', () => {
           taken.add(n);
           highest = Math.max(highest, n);
           expect(window.highest).toBe(highest);
+          expect(window.missing).toBe(highest + 1 - taken.size);
         }
       }),
       { numRuns: 500 },
