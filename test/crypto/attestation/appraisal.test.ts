@@ -116,6 +116,11 @@ const deletions: readonly (readonly [AppraisalCode, string, (attested: Attested)
   ['binding', 'the ids swapped', being({ bound: { ownId: 'nominee', peerId: 'host-1' } })],
   ['static-key', 'another key in the handshake', withSession({ remoteStatic: digest(9) })],
   ['static-key', 'another key in the claims', saying({ noiseKey: digest(9) })],
+  [
+    'static-key',
+    'a key in both that nobody certified',
+    (attested) => withSession({ remoteStatic: digest(9) })(saying({ noiseKey: digest(9) })(attested)),
+  ],
   ['mode', 'debug fuses', being({ fuses: 'debug' })],
   ['mode', 'not provisioned', being({ fuses: 'not-provisioned' })],
   ['mode', 'recovery', being({ recovery: true })],
