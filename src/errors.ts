@@ -61,16 +61,82 @@ export const errorCatalogue = {
   'config/invalid': ['The hierarchy or policy file has faults.', 'Each fault is listed with its line; mend them all.'],
   'config/not-found': ['The hierarchy or policy file does not exist.', 'Check the path.'],
   'config/unreadable': ['The hierarchy or policy file could not be read.', 'Check its permissions.'],
+  'document/delegation-expired': [
+    'A vendor signed with a key whose delegation is past its expiry.',
+    'Have the approvers of heuristics sign a new delegation, or use a bundle that they signed themselves.',
+  ],
+  'document/exists': [
+    'The file to write exists already.',
+    'Sign that file to add a signature to it, or name another one with `--out`.',
+  ],
+  'document/expired': [
+    'A signed document is past its expiry.',
+    'Sign a new one with `vedette keygen` or `vedette sign`.',
+  ],
   'document/malformed': [
-    'A signed document is not a DSSE envelope of the expected kind.',
-    'Sign it again with `vedette keygen`.',
+    'A document is not a DSSE envelope, or what it carries has not the form of its kind.',
+    'Mend what the message names, and sign it again.',
+  ],
+  'document/new-root-signature': [
+    'A root document is not signed by enough of the keys that it names itself.',
+    'Have a threshold of its own keys sign it too.',
+  ],
+  'document/not-delegated': [
+    'Nobody gave the right to sign this document to whoever signed it.',
+    'Name its signers in a root document, or in a delegation of the approvers of heuristics.',
+  ],
+  'document/outside-capability': [
+    'A vendor signed a bundle that does more than its delegation allows.',
+    'Ask the vendor for a bundle without it, or have the approvers widen the delegation.',
+  ],
+  'document/outside-prefix': [
+    'A vendor signed a bundle whose name is outside its delegation.',
+    'Find out why; a vendor names its bundles under its own prefix.',
+  ],
+  'document/repeated-key': [
+    'One key stands or signs twice where different keys are needed.',
+    'Have another person sign, with a key of their own.',
+  ],
+  'document/revocations': [
+    'The root names who may revoke, and no list of revocations is there that is in force.',
+    'Fetch the newest list of revocations.',
+  ],
+  'document/revoked': [
+    'A signed document, or the vendor key that signed it, was revoked.',
+    'Use a newer one; never the version before it.',
+  ],
+  'document/rolled-back': ['A signed document is older than one already seen.', 'Use the newest document.'],
+  'document/root-expired': [
+    'The newest root document that is known is past its expiry.',
+    'Have a threshold of the root keys sign the next version.',
   ],
   'document/signature': [
-    'A signed document has no valid signature of the expected key.',
+    'A signed document has no valid signature of an expected key: it was altered, or signed by somebody else.',
     'Use the document that this realm signed.',
   ],
-  'document/expired': ['A signed document is past its expiry.', 'Sign a new one with `vedette keygen`.'],
-  'document/rolled-back': ['A signed document is older than one already seen.', 'Use the newest document.'],
+  'document/too-few-signatures': [
+    'A signed document has fewer valid signatures of different keys than its kind needs.',
+    'Have more of the signers sign it with `vedette sign`.',
+  ],
+  'document/too-long': ['A document is longer than its kind may be.', 'Make it shorter; nothing of it was read.'],
+  'document/unknown-key': [
+    'Every signature of a document names a key that may not sign it.',
+    'Have the signers that the root document names sign it.',
+  ],
+  'document/unreadable': ['A document file could not be read.', 'Check the path, and its permissions.'],
+  'document/version-gap': [
+    'A root document is not the next version after the one before it.',
+    'Fetch the versions between: each is signed by the one before it.',
+  ],
+  'document/wrong-realm': ['A signed document belongs to another realm.', 'Use the document of this realm.'],
+  'document/wrong-type': [
+    'A signed document is of another kind than the one expected, or of none that is known.',
+    'Use the document that was asked for.',
+  ],
+  'keys/exists': [
+    'A signer of this name has a key already.',
+    'Keep it; for a new key choose a new name, and name the new key in a new root document.',
+  ],
   'keys/missing': [
     'A host has no private keys where they are expected.',
     'Run `vedette keygen` for this hierarchy and copy the key file of the host.',

@@ -135,7 +135,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   ports: [],
   detection: [],
   nomination: [],
-  crypto: ['node:crypto', '@noble/ciphers', '@noble/curves', '@noble/hashes'],
+  crypto: ['zod', 'node:crypto', '@noble/ciphers', '@noble/curves', '@noble/hashes'],
   actors: ['xstate'],
   mesh: ['zod', 'msgpackr'],
   boot: ['zod'],

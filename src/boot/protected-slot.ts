@@ -7,9 +7,11 @@
  */
 import { bytesUnder, type Cbor, type CborMap, countUnder, decodeCbor, encodeCbor, isMap } from '../crypto/dice/cbor.ts';
 import { seal, unseal } from '../crypto/dice/sealing.ts';
+import { envelopeBytesMax } from '../crypto/documents/document-kinds.ts';
+import { rootsMax } from '../crypto/documents/root-document.ts';
 import { sha256 } from '../crypto/hashes.ts';
 import type { Random } from '../ports/random.ts';
-import { type BootDocuments, bundlesMax, envelopeBytesMax, rootsMax } from './boot-documents.ts';
+import { type BootDocuments, bundlesMax } from './boot-documents.ts';
 
 /** The least version of each thing that may still be used. They only rise. */
 export interface Floors {

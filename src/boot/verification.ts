@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { requireUnexpired, requireVersion } from '../crypto/documents/document-form.ts';
+import type { Signers } from '../crypto/documents/dsse.ts';
+import { type RootDocument, walkRoots } from '../crypto/documents/root-document.ts';
 import { sha256 } from '../crypto/hashes.ts';
 import { VedetteError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -10,13 +13,10 @@ import type { Answer, TrustedEnvironment } from '../ports/trusted-environment.ts
 import {
   type BootDocuments,
   type Manifest,
-  type RootDocument,
   readBundle,
   readManifest,
   readPolicy,
   type SignedDocument,
-  type Signers,
-  walkRoots,
 } from './boot-documents.ts';
 import { type Floors, floorsMax, type SlotContent } from './protected-slot.ts';
 import { answered, type Steps } from './steps.ts';
@@ -75,19 +75,19 @@ export function* verifySteps(
 
   progress.step = 2;
   const root = walkRoots(documents.roots, options.anchor, realm);
-  assertVersion('root', root.version, floors.root);
-  assertNotExpired('root', root, nowMs);
+  requireVersion('root', root.version, floors.root);
+  requireUnexpired('root', root, nowMs);
 
   progress.step = 3;
   const policy = readPolicy(present('policy', documents.policy), root.roles.policy, realm);
-  assertVersion('policy', policy.version, floors.policy);
-  assertNotExpired('policy', policy, nowMs);
+  requireVersion('policy', policy.version, floors.policy);
+  requireUnexpired('policy', policy, nowMs);
   yield* extend(options, 'policy', policy.payload);
 
   progress.step = 4;
   const manifest = readManifest(present('manifest', documents.manifest), root.roles.manifest, realm);
-  assertVersion('manifest', manifest.version, floors.manifest);
-  assertVersion('security version of the inspector', manifest.securityVersion, floors.security);
+  requireVersion('manifest', manifest.version, floors.manifest);
+  requireVersion('security version of the inspector', manifest.securityVersion, floors.security);
   yield* extend(options, 'manifest', manifest.payload);
   if (files !== undefined) yield* measureFiles(options, files, manifest);
 
@@ -99,8 +99,8 @@ export function* verifySteps(
     if (bundles.some(({ name }) => name === bundle.name)) {
       throw new VedetteError('document/malformed', `the ${what} is there twice`);
     }
-    assertVersion(what, bundle.version, floors.bundles.get(bundle.name) ?? 0);
-    assertNotExpired(what, bundle, nowMs);
+    requireVersion(what, bundle.version, floors.bundles.get(bundle.name) ?? 0);
+    requireUnexpired(what, bundle, nowMs);
     yield* extend(options, `bundle ${bundle.name}`, bundle.payload);
     bundles.push(bundle);
   }
@@ -147,19 +147,4 @@ function* extend({ environment }: VerificationPorts, name: string, payload: Uint
 function present(what: string, envelope: Uint8Array | undefined): Uint8Array {
   if (envelope === undefined) throw new VedetteError('document/malformed', `there is no ${what} document`);
   return envelope;
-}
-
-function assertVersion(what: string, version: number, floor: number): void {
-  if (version >= floor) return;
-  throw new VedetteError('document/rolled-back', `the ${what} has version ${version}, but ${floor} was in force here`);
-}
-
-function assertNotExpired(
-  what: string,
-  { version, expiresAtMs }: { version: number; expiresAtMs: number },
-  nowMs: number,
-) {
-  if (nowMs < expiresAtMs) return;
-  const expired = new Date(expiresAtMs).toISOString();
-  throw new VedetteError('document/expired', `version ${version} of the ${what} expired at ${expired}`);
 }

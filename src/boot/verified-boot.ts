@@ -11,13 +11,15 @@
  * @module
  */
 import { encodeConfiguration, policyDigestBytes } from '../crypto/dice/configuration.ts';
+import type { Signers } from '../crypto/documents/dsse.ts';
+import type { RootDocument } from '../crypto/documents/root-document.ts';
 import { sha256, sha512 } from '../crypto/hashes.ts';
 import { assert, VedetteError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { Storage } from '../ports/storage.ts';
 import type { Layer, LayerInputs, TrustedEnvironment } from '../ports/trusted-environment.ts';
-import type { BootDocuments, Manifest, RootDocument, SignedDocument, Signers } from './boot-documents.ts';
+import type { BootDocuments, Manifest, SignedDocument } from './boot-documents.ts';
 import type { Floors } from './protected-slot.ts';
 import { anchorContent, openStorage } from './protected-storage.ts';
 import { answered, runSteps, type Steps } from './steps.ts';

@@ -31,19 +31,23 @@ export const hostKeyFile = (id: string): string => join('hosts', `${id}.key.json
 /** Longest key file, in bytes; real ones have a few hundred. */
 const keyFileBytesMax = 16_384;
 
-const key = z.base64().length(44);
-const RealmKey = z.strictObject({ kind: z.literal('vedette-realm-key/1'), realm: z.string(), secretKey: key });
-const RealmPublic = z.strictObject({
+export const keyField = z.base64().length(44);
+export const RealmKey = z.strictObject({
+  kind: z.literal('vedette-realm-key/1'),
+  realm: z.string(),
+  secretKey: keyField,
+});
+export const RealmPublic = z.strictObject({
   kind: z.literal('vedette-realm-public-key/1'),
   realm: z.string(),
-  publicKey: key,
+  publicKey: keyField,
 });
 const HostKey = z.strictObject({
   kind: z.literal('vedette-host-key/1'),
   realm: z.string(),
   id: z.string(),
-  signingSecretKey: key,
-  noiseSecretKey: key,
+  signingSecretKey: keyField,
+  noiseSecretKey: keyField,
 });
 
 /** The authority of a realm: whoever holds its secret key says who belongs to it. */
@@ -195,7 +199,7 @@ export function writeRosterEnvelope(directory: string, envelope: Uint8Array): Pr
 }
 
 /** Writes a file so that a crash leaves the old one or the new one, and nobody else ever sees what is in a secret one. */
-async function writeWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -213,7 +217,7 @@ async function writeWhole(path: string, content: string | Uint8Array, mode: numb
   }
 }
 
-async function readKeyFile<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S> | undefined> {
+export async function readKeyFile<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S> | undefined> {
   const bytes = await readIfThere(path, keyFileBytesMax, 'keys/malformed');
   if (bytes === undefined) return undefined;
   let parsed: unknown;
@@ -229,7 +233,7 @@ async function readKeyFile<S extends z.ZodType>(path: string, schema: S): Promis
   throw new VedetteError('keys/malformed', `${path} is not what \`vedette keygen\` writes; look at: ${fields}`);
 }
 
-async function readIfThere(path: string, bytesMax: number, code: ErrorCode): Promise<Uint8Array | undefined> {
+export async function readIfThere(path: string, bytesMax: number, code: ErrorCode): Promise<Uint8Array | undefined> {
   try {
     const { size } = await stat(path);
     if (size > bytesMax) throw new VedetteError(code, `${path} has ${size} bytes, at most ${bytesMax} are allowed`);

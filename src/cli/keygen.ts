@@ -33,6 +33,7 @@ import {
 } from './key-files.ts';
 import { ProgressLines } from './progress.ts';
 import { readHierarchyFile } from './read-config.ts';
+import { runSignerKeygen } from './signing-keys.ts';
 
 export interface KeygenOptions {
   /** Directory to write; default: `keys` of the hierarchy file. */
@@ -49,6 +50,13 @@ export interface KeygenPorts {
   readonly progress: ProgressLines;
 }
 
+interface CommandOptions {
+  readonly out?: string;
+  readonly validFor: number;
+  readonly force: boolean;
+  readonly signer?: string;
+}
+
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 /** Shortest and longest time a roster may be valid. */
@@ -62,12 +70,17 @@ export function keygenCommand(): Command {
     .description(
       'Make the keys of a realm and its signed roster. Run it again after adding hosts: existing keys are kept.',
     )
-    .argument('<hierarchy.yaml>', 'the hierarchy file')
+    .argument('[hierarchy.yaml]', 'the hierarchy file; with --signer there is none')
     .option('--out <directory>', "where to write (default: 'keys' of the hierarchy file)")
     .addOption(
       new Option('--valid-for <duration>', 'how long the roster holds, as 365d, 12h or 30m')
         .argParser(parseDuration)
         .default(365 * dayMs, '365d'),
+    )
+    .addOption(
+      new Option('--signer <name>', 'make the key of one person who signs documents, and nothing else')
+        .argParser(parseSignerName)
+        .conflicts(['force', 'validFor']),
     )
     .option('--force', 'make all keys new, also those that exist; every host needs the new ones then', false)
     .addHelpText(
@@ -75,16 +88,23 @@ export function keygenCommand(): Command {
       `
 Examples:
   $ vedette keygen realm.yaml
-  $ vedette keygen realm.yaml --out /etc/vedette/keys --valid-for 90d`,
+  $ vedette keygen realm.yaml --out /etc/vedette/keys --valid-for 90d
+  $ vedette keygen --signer alice --out /media/alice     one signer's key, for \`vedette sign\``,
     )
-    .action(async (file: string, options: { out?: string; validFor: number; force: boolean }) => {
-      const { out, validFor: validForMs, force } = options;
+    .action(async (file: string | undefined, options: CommandOptions, command: Command) => {
+      const { out, validFor: validForMs, force, signer } = options;
+      if ((file === undefined) === (signer === undefined))
+        command.error('error: give either a hierarchy file or --signer <name>');
       const ports = {
         io: processIo,
         clock: new SystemClock(),
         random: new SystemRandom(),
         progress: new ProgressLines(),
       };
+      if (file === undefined) {
+        process.exitCode = await runSignerKeygen(signer ?? '', out ?? '.', ports);
+        return;
+      }
       process.exitCode = await runKeygen(file, { validForMs, force, ...(out === undefined ? {} : { out }) }, ports);
     });
 }
@@ -249,4 +269,9 @@ function parseDuration(text: string): number {
   const durationMs = unitMs === undefined ? Number.NaN : Number(amount) * unitMs;
   if (durationMs >= validForMsMin && durationMs <= validForMsMax) return durationMs;
   throw new InvalidArgumentError('Allowed: a number with m, h or d, from 1m to 3660d.');
+}
+
+function parseSignerName(text: string): string {
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) return text;
+  throw new InvalidArgumentError('Allowed: lower case letters, digits and `-`, at most 63.');
 }

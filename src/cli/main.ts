@@ -11,9 +11,12 @@ import { assessCommand } from './assess.ts';
 import { checkCommand } from './check.ts';
 import { faultText } from './command-io.ts';
 import { demoCommand } from './demo.ts';
+import { inspectCommand } from './inspect.ts';
 import { keygenCommand } from './keygen.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
+import { signCommand } from './sign.ts';
+import { verifyCommand } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -41,7 +44,17 @@ Examples:
   $ vedette replay realm.yaml --capture host-1=a.pcap
   $ vedette keygen realm.yaml && vedette run realm.yaml --host host-1`,
   );
-for (const make of [demoCommand, assessCommand, replayCommand, checkCommand, keygenCommand, runCommand]) {
+for (const make of [
+  demoCommand,
+  assessCommand,
+  replayCommand,
+  checkCommand,
+  keygenCommand,
+  runCommand,
+  signCommand,
+  verifyCommand,
+  inspectCommand,
+]) {
   program.addCommand(make().copyInheritedSettings(program));
 }
 

@@ -5,15 +5,16 @@
  * @module
  */
 import { z } from 'zod';
+import { envelopeBytesMax, payloadTypes } from '../crypto/documents/document-kinds.ts';
 import { base64, fromBase64, openEnvelope, signEnvelope } from '../crypto/documents/dsse.ts';
 import { isWeakEd25519PublicKey } from '../crypto/ed25519.ts';
 import { isWeakX25519PublicKey } from '../crypto/x25519.ts';
 import { assert, VedetteError } from '../errors.ts';
 import { Hierarchy, hierarchyFault, type SubsystemData } from './hierarchy.ts';
 
-export const rosterPayloadType = 'application/vnd.vedette.roster+json';
-/** Longest envelope of a roster, in bytes: 100 000 members need about 30 MB. */
-export const rosterBytesMax = 64 * 1024 * 1024;
+export const rosterPayloadType = payloadTypes.roster;
+/** Longest envelope of a roster, in bytes. */
+export const rosterBytesMax = envelopeBytesMax.roster;
 export const membersMax = 100_001;
 
 export const memberRoles = ['inspector', 'remediation-server'] as const;
@@ -127,7 +128,7 @@ export function verifyRoster(envelope: Uint8Array, { authorityKey, nowMs, versio
 
 /**
  * The roster in an envelope, whether expired or not; what an expired one says is good for nothing but its version.
- * @throws VedetteError `document/malformed`, `document/signature`; `keys/weak` for a key of small order or not canonical.
+ * @throws VedetteError as `openEnvelope`; `document/malformed`; `keys/weak` for a key of small order or not canonical.
  */
 export function readRoster(envelope: Uint8Array, authorityKey: Uint8Array): Roster {
   if (isWeakEd25519PublicKey(authorityKey)) throw new VedetteError('keys/weak', "the authority's public key is weak");
@@ -137,7 +138,15 @@ export function readRoster(envelope: Uint8Array, authorityKey: Uint8Array): Rost
     threshold: 1,
     bytesMax: rosterBytesMax,
   });
-  const data = parseRoster(payload);
+  return parseRoster(payload);
+}
+
+/**
+ * The roster in a payload, whoever signed it, and whether or not anybody did.
+ * @throws VedetteError `document/malformed`; `keys/weak`.
+ */
+export function parseRoster(payload: Uint8Array): Roster {
+  const data = parseData(payload);
   const fault = rosterFault(data);
   if (fault !== undefined) throw fault;
   return new Roster(data);
@@ -204,7 +213,7 @@ const RosterPayload = z.strictObject({
     .max(membersMax),
 });
 
-function parseRoster(payload: Uint8Array): RosterData {
+function parseData(payload: Uint8Array): RosterData {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));

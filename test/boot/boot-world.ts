@@ -1,6 +1,6 @@
 /** A server that boots, in a simulated world whose power can be cut between any two answers. */
 import { createHash } from 'node:crypto';
-import { type BootDocuments, type DocumentKind, payloadTypes, type Signers } from '../../src/boot/boot-documents.ts';
+import type { BootDocuments } from '../../src/boot/boot-documents.ts';
 import type { InstalledFiles } from '../../src/boot/verification.ts';
 import {
   type Booted,
@@ -10,7 +10,8 @@ import {
   type UpdateResult,
   update,
 } from '../../src/boot/verified-boot.ts';
-import { base64, signEnvelope } from '../../src/crypto/documents/dsse.ts';
+import { type DocumentKind, payloadTypes } from '../../src/crypto/documents/document-kinds.ts';
+import { base64, type Signers, signEnvelope } from '../../src/crypto/documents/dsse.ts';
 import { ed25519PublicKey } from '../../src/crypto/ed25519.ts';
 import { VedetteError } from '../../src/errors.ts';
 import { SimClock } from '../../src/testing/sim-clock.ts';

@@ -182,27 +182,27 @@ describe('a check whose input is missing or wrong ends in recovery', () => {
     ['no root document', 'recovery 2 document/malformed', () => ({ newer: { roots: [] } })],
     [
       'a root document of one signer',
-      'recovery 2 document/signature',
+      'recovery 2 document/too-few-signatures',
       () => ({ newer: { roots: [rootDocument(1, { signers: [1] })] } }),
     ],
     [
       'a root document of strangers',
-      'recovery 2 document/signature',
+      'recovery 2 document/unknown-key',
       () => ({ newer: { roots: [rootDocument(1, { own: laterRoots })] } }),
     ],
     [
       'a new root that the old one did not sign',
-      'recovery 2 document/signature',
+      'recovery 2 document/unknown-key',
       () => ({ newer: { roots: [rootDocument(1), rootDocument(2, { own: laterRoots })] } }),
     ],
     [
       'a new root that itself did not sign',
-      'recovery 2 document/signature',
+      'recovery 2 document/new-root-signature',
       () => ({ newer: { roots: [rootDocument(1), rootDocument(2, { own: laterRoots, signers: roots })] } }),
     ],
     [
       'a gap between roots',
-      'recovery 2 document/malformed',
+      'recovery 2 document/version-gap',
       () => ({ newer: { roots: [rootDocument(1), rootDocument(3)] } }),
     ],
     [
@@ -221,12 +221,12 @@ describe('a check whose input is missing or wrong ends in recovery', () => {
     ['no policy', 'recovery 3 document/malformed', () => ({ newer: { policy: undefined } })],
     [
       'a policy of the wrong signer',
-      'recovery 3 document/signature',
+      'recovery 3 document/unknown-key',
       () => ({ newer: { policy: policyDocument(2, {}, 12) } }),
     ],
     [
       'a policy of another realm',
-      'recovery 3 document/malformed',
+      'recovery 3 document/wrong-realm',
       () => ({ newer: { policy: policyDocument(2, { realm: 'other' }) } }),
     ],
     [
@@ -236,7 +236,7 @@ describe('a check whose input is missing or wrong ends in recovery', () => {
     ],
     [
       'another kind of document as policy',
-      'recovery 3 document/malformed',
+      'recovery 3 document/wrong-type',
       () => ({ newer: { policy: signed('bundle', { version: 2, expiresAtMs: 8e15 }, [11]) } }),
     ],
     [
@@ -249,13 +249,13 @@ describe('a check whose input is missing or wrong ends in recovery', () => {
     ],
     [
       'a policy whose signer the new root dropped',
-      'recovery 3 document/signature',
+      'recovery 3 document/unknown-key',
       () => ({ newer: { roots: [rootDocument(1), rootDocument(2, { policyKey: 14 })] } }),
     ],
     ['no manifest', 'recovery 4 document/malformed', () => ({ newer: { manifest: undefined } })],
     [
       'a manifest of the wrong signer',
-      'recovery 4 document/signature',
+      'recovery 4 document/unknown-key',
       () => ({ newer: { manifest: manifestDocument(2, inspectorFiles, {}, 11) } }),
     ],
     [
@@ -276,7 +276,7 @@ describe('a check whose input is missing or wrong ends in recovery', () => {
     ['a file added', 'recovery 4 boot/file-unknown', (world) => void world.files.set('lib/spy.js', 'spy()')],
     [
       'a bundle of the wrong signer',
-      'recovery 5 document/signature',
+      'recovery 5 document/unknown-key',
       () => ({ newer: { bundles: [bundleDocument('scans', 2, {}, 11)] } }),
     ],
     [
@@ -322,7 +322,9 @@ describe('a check whose input is missing or wrong ends in recovery', () => {
 
   test('and what failed is not kept: the next boot without it serves', () => {
     const world = enrolled();
-    expect(outcome(world.boot({ newer: { policy: policyDocument(2, {}, 12) } }))).toBe('recovery 3 document/signature');
+    expect(outcome(world.boot({ newer: { policy: policyDocument(2, {}, 12) } }))).toBe(
+      'recovery 3 document/unknown-key',
+    );
     expect(service(world.boot()).policy.version).toBe(1);
     world.files.set('index.js', 'spy()');
     world.boot();

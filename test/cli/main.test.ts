@@ -11,7 +11,7 @@ import { looksLikeACrash, program, vedette } from './child.ts';
 const folder = mkdtempSync(join(tmpdir(), 'vedette-main-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const commands = ['demo', 'assess', 'replay', 'check', 'keygen', 'run'];
+const commands = ['demo', 'assess', 'replay', 'check', 'keygen', 'run', 'sign', 'verify', 'inspect'];
 
 describe('help', () => {
   test('of the whole names every command, with examples', async () => {

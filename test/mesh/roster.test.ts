@@ -112,7 +112,7 @@ describe('is refused', () => {
 
   test('signed by somebody else', () => {
     expect(codeOf(() => verifyRoster(signRoster(roster, new Uint8Array(32).fill(2)), trust))).toBe(
-      'document/signature',
+      'document/unknown-key',
     );
   });
 

@@ -6,17 +6,27 @@
  * @see https://github.com/secure-systems-lab/dsse
  */
 import { assert, VedetteError } from '../../errors.ts';
-import { ed25519Sign, ed25519Verify } from '../ed25519.ts';
+import { ed25519PublicKey, ed25519Sign, ed25519Verify } from '../ed25519.ts';
+import { sha256 } from '../hashes.ts';
 
 /** Most signatures read from one envelope. */
 export const signaturesMax = 64;
-/** Most trusted keys one envelope is checked against. */
-export const trustedKeysMax = 64;
+/** Most trusted keys one envelope is checked against: those of a role, and those of vendors. */
+export const trustedKeysMax = 128;
 
 export interface Envelope {
   readonly payloadType: string;
   readonly payload: Uint8Array;
   readonly signatures: readonly Uint8Array[];
+  /** What each signature says its key is, by the index of the signature. A hint for people: nothing is decided by it. */
+  readonly keyIds: readonly (string | undefined)[];
+}
+
+/** The only signatures on a document that count, and how many of different keys it needs. */
+export interface Signers {
+  /** Ed25519 public keys, each once. */
+  readonly keys: readonly Uint8Array[];
+  readonly threshold: number;
 }
 
 export interface EnvelopeTrust {
@@ -44,44 +54,109 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
 export function signEnvelope(payloadType: string, payload: Uint8Array, secretKeys: readonly Uint8Array[]): Uint8Array {
   assert(secretKeys.length >= 1 && secretKeys.length <= signaturesMax, 'an envelope has 1 to 64 signatures');
   const signed = preAuthEncoding(payloadType, payload);
-  const signatures = secretKeys.map((secretKey) => ({ sig: base64(ed25519Sign(secretKey, signed)) }));
+  const signatures = secretKeys.map((key) => named(keyIdOf(ed25519PublicKey(key)), ed25519Sign(key, signed)));
   return new TextEncoder().encode(JSON.stringify({ payload: base64(payload), payloadType, signatures }));
 }
 
 /**
+ * Adds the signatures of secret keys to an envelope; those that are there stay as they are, and nobody signs twice.
+ * @throws VedetteError `document/malformed`, `document/too-long`.
+ */
+export function addSignatures(bytes: Uint8Array, bytesMax: number, secretKeys: readonly Uint8Array[]): Uint8Array {
+  const { payloadType, payload, signatures, keyIds } = readEnvelope(bytes, bytesMax);
+  const signed = preAuthEncoding(payloadType, payload);
+  const all = signatures.map((signature, index) => named(keyIds[index], signature));
+  for (const secretKey of secretKeys) {
+    const publicKey = ed25519PublicKey(secretKey);
+    if (signatures.some((signature) => ed25519Verify(publicKey, signed, signature))) continue;
+    all.push(named(keyIdOf(publicKey), ed25519Sign(secretKey, signed)));
+  }
+  if (all.length > signaturesMax) throw malformed(`more than ${signaturesMax} signatures do not fit into an envelope`);
+  return new TextEncoder().encode(JSON.stringify({ payload: base64(payload), payloadType, signatures: all }));
+}
+
+/** The name of a public key in envelopes and on screens: the first 16 hexadecimal digits of its SHA-256. */
+export function keyIdOf(publicKey: Uint8Array): string {
+  return Buffer.from(sha256(publicKey)).toString('hex').slice(0, 16);
+}
+
+function named(keyId: string | undefined, signature: Uint8Array): { readonly keyid?: string; readonly sig: string } {
+  return { ...(keyId === undefined ? {} : { keyid: keyId }), sig: base64(signature) };
+}
+
+/**
  * The payload of an envelope that enough trusted keys have signed.
- * @throws VedetteError `document/malformed` for what is no envelope, too long, or of another type; `document/signature`
- * where fewer than `threshold` distinct keys have signed it.
+ * @throws VedetteError `document/too-long`; `document/malformed` for what is no envelope; `document/wrong-type`; and as
+ * `requireSignatures`.
  */
 export function openEnvelope(bytes: Uint8Array, trust: EnvelopeTrust): Uint8Array {
-  const trusted = distinct(trust.publicKeys);
+  const envelope = readEnvelope(bytes, trust.bytesMax);
+  requireType(envelope, trust.payloadType);
+  requireSignatures(envelope, { keys: trust.publicKeys, threshold: trust.threshold });
+  return envelope.payload;
+}
+
+/** @throws VedetteError `document/wrong-type`. */
+export function requireType({ payloadType }: Envelope, expected: string): void {
+  if (payloadType === expected) return;
+  throw new VedetteError(
+    'document/wrong-type',
+    `it is a document of type ${JSON.stringify(payloadType)}, expected ${expected}`,
+  );
+}
+
+/**
+ * Refuses an envelope that fewer than `threshold` distinct keys of `signers` have signed. Further signatures, of anybody,
+ * spoil nothing.
+ * @throws VedetteError `document/signature` where no signature holds, or `document/unknown-key` where each of them names
+ * another key; `document/repeated-key` where one key signed more than once and would reach the threshold that way;
+ * `document/too-few-signatures`.
+ */
+export function requireSignatures(envelope: Envelope, { keys, threshold }: Signers): void {
+  const trusted = distinct(keys);
   assert(trusted.length <= trustedKeysMax, `at most ${trustedKeysMax} trusted keys`);
-  assert(trust.threshold >= 1 && trust.threshold <= trusted.length, 'a threshold is 1 to the number of distinct keys');
-  const { payloadType, payload, signatures } = readEnvelope(bytes, trust.bytesMax);
-  const signed = preAuthEncoding(payloadType, payload);
+  assert(threshold >= 1 && threshold <= trusted.length, 'a threshold is 1 to the number of distinct keys');
+  const signed = preAuthEncoding(envelope.payloadType, envelope.payload);
   let accepted = 0;
   for (const publicKey of trusted) {
-    if (signatures.some((signature) => ed25519Verify(publicKey, signed, signature))) accepted++;
-    if (accepted >= trust.threshold) break;
+    if (envelope.signatures.some((signature) => ed25519Verify(publicKey, signed, signature))) accepted++;
+    if (accepted >= threshold) return;
   }
-  if (accepted < trust.threshold) {
-    throw new VedetteError(
-      'document/signature',
-      `${accepted} of the ${trust.threshold} signatures that are needed hold; it was altered or signed by somebody else`,
-    );
+  throw signatureFault(envelope, trusted, signed, { accepted, threshold });
+}
+
+/** Why there are too few, told only after the refusal is certain. */
+function signatureFault(
+  { signatures, keyIds }: Envelope,
+  trusted: readonly Uint8Array[],
+  signed: Uint8Array,
+  { accepted, threshold }: { readonly accepted: number; readonly threshold: number },
+): VedetteError {
+  const counted = `${accepted} of the ${threshold} signatures that are needed hold`;
+  if (accepted === 0) {
+    const known = new Set(trusted.map(keyIdOf));
+    const stranger = keyIds.every((keyId) => keyId !== undefined && !known.has(keyId));
+    return stranger
+      ? new VedetteError('document/unknown-key', `${counted}; it was signed by keys that may not sign it`)
+      : new VedetteError('document/signature', `${counted}; it was altered or signed by somebody else`);
   }
-  if (payloadType !== trust.payloadType) {
-    throw malformed(`it is a signed document of type ${JSON.stringify(payloadType)}, expected ${trust.payloadType}`);
-  }
-  return payload;
+  const holding = signatures.filter((signature) => trusted.some((key) => ed25519Verify(key, signed, signature))).length;
+  return holding >= threshold
+    ? new VedetteError(
+        'document/repeated-key',
+        `${counted}, though ${holding} are there: a key that signs twice is one`,
+      )
+    : new VedetteError('document/too-few-signatures', counted);
 }
 
 /**
  * Takes an envelope apart. Nothing in it may be believed yet.
- * @throws VedetteError `document/malformed`.
+ * @throws VedetteError `document/too-long`, `document/malformed`.
  */
 export function readEnvelope(bytes: Uint8Array, bytesMax: number): Envelope {
-  if (bytes.length > bytesMax) throw malformed(`it has ${bytes.length} bytes, at most ${bytesMax} are allowed`);
+  if (bytes.length > bytesMax) {
+    throw new VedetteError('document/too-long', `it has ${bytes.length} bytes, at most ${bytesMax} are allowed`);
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -89,15 +164,20 @@ export function readEnvelope(bytes: Uint8Array, bytesMax: number): Envelope {
     throw malformed('it is not JSON', { cause });
   }
   const { payload, payloadType, signatures } = record(parsed);
-  if (typeof payloadType !== 'string' || payloadType.length > 256) throw malformed('it has no payloadType');
+  if (typeof payloadType !== 'string' || !/^[\x20-\x7e]{0,256}$/.test(payloadType))
+    throw malformed('it has no payloadType');
   if (!Array.isArray(signatures) || signatures.length === 0) throw malformed('it has no signatures');
   if (signatures.length > signaturesMax) {
     throw malformed(`it has ${signatures.length} signatures, at most ${signaturesMax} are allowed`);
   }
+  const entries = signatures.map((signature: unknown) => record(signature));
   return {
     payloadType,
     payload: fromBase64(payload, 'payload'),
-    signatures: signatures.map((signature: unknown) => fromBase64(record(signature)['sig'], 'signature')),
+    signatures: entries.map(({ sig }) => fromBase64(sig, 'signature')),
+    keyIds: entries.map(({ keyid }) =>
+      typeof keyid === 'string' && /^[\x20-\x7e]{1,128}$/.test(keyid) ? keyid : undefined,
+    ),
   };
 }
 

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  addSignatures,
   base64,
   type EnvelopeTrust,
   fromBase64,
+  keyIdOf,
   openEnvelope,
   preAuthEncoding,
   readEnvelope,
@@ -94,10 +96,10 @@ describe('openEnvelope', () => {
     [[2], 1, 'opened'],
     [[0, 1], 2, 'opened'],
     [[0, 1, 2], 3, 'opened'],
-    [[0], 2, 'document/signature'],
+    [[0], 2, 'document/too-few-signatures'],
     // One key that signs twice is one key.
-    [[0, 0], 2, 'document/signature'],
-    [[0, 0, 1], 3, 'document/signature'],
+    [[0, 0], 2, 'document/repeated-key'],
+    [[0, 0, 1], 3, 'document/repeated-key'],
   ])('signed by %j, %i needed: %s', (signers, threshold, opens) => {
     const envelope = signEnvelope(type, utf8('x'), signers.map(secret));
     expect(outcome(() => openEnvelope(envelope, trust(threshold)))).toBe(opens);
@@ -112,13 +114,15 @@ describe('openEnvelope', () => {
 
   test('a stranger signs for nobody, and spoils nothing', () => {
     const stranger = new Uint8Array(32).fill(9);
-    expect(outcome(() => openEnvelope(signEnvelope(type, utf8('x'), [stranger]), trust(1)))).toBe('document/signature');
+    expect(outcome(() => openEnvelope(signEnvelope(type, utf8('x'), [stranger]), trust(1)))).toBe(
+      'document/unknown-key',
+    );
     expect(outcome(() => openEnvelope(signEnvelope(type, utf8('x'), [stranger, secret(1)]), trust(1)))).toBe('opened');
   });
 
   test('a document of another type is refused though its signature holds', () => {
     const envelope = signEnvelope('application/vnd.other+json', utf8('x'), [secret(0)]);
-    expect(outcome(() => openEnvelope(envelope, trust(1)))).toBe('document/malformed');
+    expect(outcome(() => openEnvelope(envelope, trust(1)))).toBe('document/wrong-type');
     const relabelled = utf8(new TextDecoder().decode(envelope).replace('other', 'test'));
     expect(outcome(() => openEnvelope(relabelled, trust(1)))).toBe('document/signature');
   });
@@ -127,7 +131,7 @@ describe('openEnvelope', () => {
     const envelope = signEnvelope(type, utf8('x'), [secret(0)]);
     expect(outcome(() => openEnvelope(envelope, { ...trust(1), bytesMax: envelope.length }))).toBe('opened');
     expect(outcome(() => openEnvelope(envelope, { ...trust(1), bytesMax: envelope.length - 1 }))).toBe(
-      'document/malformed',
+      'document/too-long',
     );
   });
 
@@ -142,7 +146,7 @@ describe('openEnvelope', () => {
         opened = openEnvelope(flipped, trust(1));
       });
       if (code === 'opened') expect(opened).toEqual(payload);
-      else expect(['document/malformed', 'document/signature']).toContain(code);
+      else expect(['document/malformed', 'document/signature', 'document/wrong-type']).toContain(code);
     }
   });
 
@@ -177,6 +181,32 @@ describe('openEnvelope', () => {
       signatures: envelope.signatures.map((signature: object) => ({ ...signature, keyid: 'k' })),
     };
     expect(outcome(() => openEnvelope(utf8(JSON.stringify(more)), trust(1)))).toBe('opened');
+  });
+
+  test('the name of a key is a hint: wrong or missing, the signature counts all the same', () => {
+    const { payload, signatures } = JSON.parse(new TextDecoder().decode(signEnvelope(type, utf8('x'), [secret(0)])));
+    for (const keyid of [undefined, 7, 'k', keyIdOf(publicKeys[1] ?? new Uint8Array())]) {
+      const renamed = { payload, payloadType: type, signatures: [{ sig: signatures[0].sig, keyid }] };
+      expect(outcome(() => openEnvelope(utf8(JSON.stringify(renamed)), trust(1)))).toBe('opened');
+    }
+  });
+});
+
+describe('addSignatures', () => {
+  test('adds one each, keeps what is there, and nobody signs twice', () => {
+    const first = signEnvelope(type, utf8('x'), [secret(0)]);
+    const second = addSignatures(first, 10_000, [secret(1), secret(0)]);
+    expect(readEnvelope(second, 10_000).keyIds).toEqual([0, 1].map((index) => keyIdOf(publicKeys[index] ?? secret(9))));
+    expect(outcome(() => openEnvelope(second, trust(2)))).toBe('opened');
+    expect(outcome(() => openEnvelope(second, trust(3)))).toBe('document/too-few-signatures');
+    expect(addSignatures(second, 10_000, [secret(0), secret(1)])).toEqual(second);
+  });
+
+  test('no more than can be read', () => {
+    const many = Array.from({ length: 64 }, (_, index) => new Uint8Array(32).fill(100 + index));
+    const full = signEnvelope(type, utf8('x'), many);
+    expect(outcome(() => addSignatures(full, 100_000, [secret(0)]))).toBe('document/malformed');
+    expect(outcome(() => addSignatures(full, full.length - 1, []))).toBe('document/too-long');
   });
 });
 

@@ -1,0 +1,76 @@
+/**
+ * Bundles of heuristics: rules, thresholds and lists, as data. Nothing in a bundle is ever run as a program.
+ *
+ * @module
+ */
+import { z } from 'zod';
+import { bundleName, instantMs, malformed, parseForm, realmText, versionNumber } from './document-form.ts';
+
+/** What a bundle can do, and a delegation allow. Which of them a bundle does follows from what is in it. */
+export const bundleCapabilities = ['rules', 'thresholds', 'lists'] as const;
+export type BundleCapability = (typeof bundleCapabilities)[number];
+
+/** Most rules, lists, heuristics with thresholds, and thresholds of one heuristic. */
+export const rulesMax = 10_000;
+export const listsMax = 256;
+export const thresholdsMax = 256;
+/** Most entries of one list. */
+export const listEntriesMax = 200_000;
+/** Longest rule, and longest entry of a list, in characters. */
+export const ruleLengthMax = 8_192;
+export const listEntryLengthMax = 256;
+
+export interface HeuristicsBundle {
+  readonly realm: string;
+  readonly name: string;
+  readonly version: number;
+  readonly expiresAtMs: number;
+  /** In the order in which they are tried; whoever compiles them judges their text. */
+  readonly rules: readonly { readonly id: string; readonly text: string }[];
+  /** By heuristic, then by name of the setting. */
+  readonly thresholds: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly lists: ReadonlyMap<string, readonly string[]>;
+  readonly capabilities: ReadonlySet<BundleCapability>;
+}
+
+const wordText = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9-]{0,63}$/);
+const bundleForm = z.strictObject({
+  realm: realmText,
+  name: bundleName,
+  version: versionNumber,
+  expiresAtMs: instantMs,
+  rules: z
+    .array(z.strictObject({ id: wordText, text: z.string().min(1).max(ruleLengthMax) }))
+    .max(rulesMax)
+    .exactOptional(),
+  thresholds: z.record(wordText, z.record(wordText, z.number())).exactOptional(),
+  lists: z
+    .array(
+      z.strictObject({
+        name: wordText,
+        entries: z.array(z.string().min(1).max(listEntryLengthMax)).max(listEntriesMax),
+      }),
+    )
+    .max(listsMax)
+    .exactOptional(),
+});
+
+/** @throws VedetteError `document/malformed`. */
+export function parseBundle(payload: Uint8Array): HeuristicsBundle {
+  const form = parseForm('bundle', payload, bundleForm);
+  const { realm, name, version, expiresAtMs, rules = [], lists = [] } = form;
+  const thresholds = new Map(
+    Object.entries(form.thresholds ?? {}).map(([heuristic, settings]) => [
+      heuristic,
+      new Map(Object.entries(settings)),
+    ]),
+  );
+  for (const settings of [thresholds, ...thresholds.values()])
+    if (settings.size > thresholdsMax) throw malformed('bundle', `more than ${thresholdsMax} thresholds in one place`);
+  if (new Set(rules.map(({ id }) => id)).size !== rules.length) throw malformed('bundle', 'it names a rule twice');
+  const listByName = new Map(lists.map((list) => [list.name, list.entries]));
+  if (listByName.size !== lists.length) throw malformed('bundle', 'it names a list twice');
+  const sizes = { rules: rules.length, thresholds: thresholds.size, lists: lists.length };
+  const capabilities = new Set(bundleCapabilities.filter((capability) => sizes[capability] > 0));
+  return { realm, name, version, expiresAtMs, rules, thresholds, lists: listByName, capabilities };
+}
