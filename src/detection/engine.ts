@@ -60,6 +60,7 @@ export class PacketEngine {
   #skippedArp = 0;
   #skippedNotIp = 0;
   #skippedLinkType = 0;
+  #settledMs = Number.NaN;
   #isFinished = false;
 
   constructor(options: PacketEngineOptions) {
@@ -128,7 +129,7 @@ export class PacketEngine {
     packet.timeMs = timeMs;
     let reason = decode(packet, bytes, offset, capturedLength, linkType, originalLength);
     for (let round = 0; reason === 0 && packet.fragment !== fragmentKind.whole; round++) {
-      this.#rates.fragment(packet, nowMs);
+      if (this.#watch.matches(packet)) this.#rates.fragment(packet, nowMs);
       // Of fragments within fragments, as tunnels make them, so many rounds are gone through.
       if (round === reassembliesMax || !this.#reassembly.add(packet, nowMs)) return;
       const { bytes: whole, start, length, octets } = this.#reassembly;
@@ -206,6 +207,9 @@ export class PacketEngine {
 
   /** Decides what packet time has decided. */
   #settle(nowMs: number, everything: boolean): void {
+    // Nothing falls due within a millisecond that was not due at its start.
+    if (nowMs === this.#settledMs && !everything) return;
+    this.#settledMs = nowMs;
     const flows = this.#flows;
     while (flows.takeUnanswered(nowMs, everything)) this.#fanOuts.failed(flows.attempt, nowMs);
     this.#synFlood?.advance(nowMs, everything);

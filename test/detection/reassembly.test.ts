@@ -250,3 +250,12 @@ describe('fragments in the engine', () => {
     expect(wire.engine.counters().flows).toBe(40);
   });
 });
+
+test('fragments that are not to be watched flood nobody', () => {
+  const wire = new Wire({ watch: { include: [], exclude: [{ networks: ['10.0.0.2/32'] }] } });
+  for (let i = 0; i < 300; i++) {
+    wire.bytes(i * 3, fragmentFrame({ offset: 8, bytes: new Array<number>(16).fill(1), more: true }, { id: i }));
+  }
+  expect(wire.end()).toEqual([]);
+  expect(wire.engine.counters().malformed).toEqual({ 'fragment/incomplete': 300 });
+});
