@@ -1,0 +1,127 @@
+/**
+ * Election: how an open term gets its nominee. Candidates ask in the order of their ranks, voters wait for the better
+ * ranks before they vote, and a vote is in the journal before it leaves.
+ *
+ * @module
+ */
+import { certificateFault, type NominationCertificate } from './certificate.ts';
+import type { Member } from './member-state.ts';
+import type { CandidacyMessage, VoteMessage } from './nomination-message.ts';
+import { adopt, change, enterTerm, persist, refuse, type Turn } from './turn.ts';
+
+/** Whether this member may still vote in the present term. */
+const mayVote = ({ voter, linked, phase, term, journal }: Member): boolean =>
+  voter &&
+  linked &&
+  phase !== 'isolated' &&
+  term > journal.votedTerm &&
+  term > journal.suspectedTerm &&
+  term > (journal.nomination?.term ?? 0);
+
+/** This member's turn has come to ask for votes. */
+export function campaign(turn: Turn): void {
+  const { member } = turn;
+  const { roster, self, sign } = member.setup;
+  const { term, opening } = member;
+  change(turn, { campaignAtMs: Number.POSITIVE_INFINITY });
+  // Whoever knows of a better candidate leaves the field to it.
+  if (!mayVote(member) || member.candidacies.length > 0) return;
+  change(turn, { phase: 'campaigning', campaignTerm: term, ballots: [], candidacies: [self] });
+  const signature = sign(roster.scope, { type: 'candidacy', term, candidate: self });
+  turn.effects.push({
+    type: 'broadcast',
+    to: 'committee',
+    message: { type: 'candidacy', scope: roster.scope, term, candidate: self, timeout: opening, signature },
+  });
+  castVote(turn);
+}
+
+export function onCandidacy(turn: Turn, message: CandidacyMessage): void {
+  const { roster, verify, broken } = turn.member.setup;
+  const { term, candidate, timeout } = message;
+  if (term < turn.member.term) return refuse(turn, message, 'term-past');
+  const statement = { type: 'candidacy', term, candidate } as const;
+  if (!verify(candidate, roster.scope, statement, message.signature)) return refuse(turn, message, 'signature-false');
+  if (term > turn.member.term) {
+    if (timeout !== undefined) {
+      const fault = certificateFault(timeout, roster, verify, term - 1);
+      if (fault !== undefined) return refuse(turn, message, fault);
+    } else if (broken !== 'term-without-proof') {
+      return refuse(turn, message, 'term-without-proof');
+    }
+    enterTerm(turn, term, timeout);
+  }
+  const { candidacies } = turn.member;
+  if (candidacies.includes(candidate)) return;
+  change(turn, { candidacies: [...candidacies, candidate] });
+  castVote(turn);
+}
+
+/** Votes for the best candidate whose turn has come, or sees to it that this is asked again when it comes. */
+export function castVote(turn: Turn): void {
+  const { member, now } = turn;
+  const { roster, self, broken } = member.setup;
+  change(turn, { voteAtMs: Number.POSITIVE_INFINITY });
+  if (!mayVote(member)) return;
+  const dueAtMs = (candidate: string): number =>
+    broken === 'first-come-votes'
+      ? now
+      : Math.max(
+          member.promisedUntilMs,
+          member.enteredAtMs + member.ranks.indexOf(candidate) * roster.timing.rankStaggerMs,
+        );
+  const due = member.candidacies.filter((candidate) => dueAtMs(candidate) <= now);
+  const candidate = member.ranks.find((ranked) => due.includes(ranked));
+  if (candidate === undefined) {
+    change(turn, { voteAtMs: Math.min(Number.POSITIVE_INFINITY, ...member.candidacies.map(dueAtMs)) });
+    return;
+  }
+  const { term, journal, opening } = member;
+  if (candidate !== self && member.phase === 'campaigning') change(turn, { phase: 'electing' });
+  const voted = { ...journal, votedTerm: term, votedFor: candidate, opening: opening ?? journal.opening };
+  if (broken === 'vote-not-journalled') {
+    change(turn, { journal: voted });
+    sendVote(turn, term, candidate);
+  } else {
+    persist(turn, voted, { type: 'vote', term, candidate });
+  }
+}
+
+/** The vote is in the journal: it may leave. */
+export function sendVote(turn: Turn, term: number, candidate: string): void {
+  const { roster, self, sign } = turn.member.setup;
+  const { scope } = roster;
+  if (term !== turn.member.term) return;
+  const signature = sign(scope, { type: 'vote', term, candidate });
+  if (candidate === self) return countBallot(turn, self, signature);
+  const message: VoteMessage = { type: 'vote', scope, term, candidate, by: self, signature };
+  turn.effects.push({ type: 'send', to: candidate, message });
+}
+
+export function onVote(turn: Turn, message: VoteMessage): void {
+  const { setup, term, campaignTerm, ballots } = turn.member;
+  const { roster, self, verify } = setup;
+  const { by, candidate, signature } = message;
+  if (message.term < term) return refuse(turn, message, 'term-past');
+  if (candidate !== self || message.term !== campaignTerm) return refuse(turn, message, 'vote-misplaced');
+  if (ballots.some((ballot) => ballot.by === by)) return;
+  const statement = { type: 'vote', term: message.term, candidate } as const;
+  if (!verify(by, roster.scope, statement, signature)) return refuse(turn, message, 'signature-false');
+  countBallot(turn, by, signature);
+}
+
+function countBallot(turn: Turn, by: string, signature: Uint8Array): void {
+  const { roster, self } = turn.member.setup;
+  const signatures = [...turn.member.ballots, { by, signature }];
+  change(turn, { ballots: signatures });
+  if (signatures.length < roster.quorum) return;
+  const { term } = turn.member;
+  const nomination: NominationCertificate = {
+    type: 'nomination',
+    scope: roster.scope,
+    term,
+    nominee: self,
+    signatures,
+  };
+  adopt(turn, nomination);
+}

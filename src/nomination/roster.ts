@@ -1,0 +1,107 @@
+/**
+ * The roster of one subsystem in one epoch, as the protocol needs it: who sits in the committee, how many must sign, and
+ * how long everybody waits. A plain value; that it is genuine was checked by whoever made it.
+ *
+ * @module
+ */
+import { assert } from '../errors.ts';
+import { drawCommittee, type Hash } from './committee.ts';
+import { quorumSizes } from './quorum.ts';
+
+/** Which election a signature is about. It is part of everything that is signed. */
+export interface Scope {
+  readonly subsystem: string;
+  readonly epoch: number;
+  /** Hash of the signed roster, in hexadecimal. */
+  readonly rosterHash: string;
+}
+
+/** Steps by which a member that is unwell itself waits longer, half of T each. */
+export const ailmentMax = 2;
+
+/** How often the wait for progress doubles. */
+export const stallDoublingsMax = 2;
+
+export interface Timing {
+  /** H: between two heartbeats to the committee. */
+  readonly heartbeatMs: number;
+  /** T: silence after which a nominee is suspected; at least 4 H. */
+  readonly suspicionMs: number;
+  /** L: how long an acknowledgement of a heartbeat counts; 3 H ≤ L ≤ T. */
+  readonly leaseMs: number;
+  /** δ: by how much each rank waits longer than the one before it; at least twice the one-way delay. */
+  readonly rankStaggerMs: number;
+  /** V: how long a term may take to elect, before growth by failed terms. */
+  readonly voteMs: number;
+  /** A: how long the head of an outbox may stand still under a nominee that is heard. */
+  readonly stallMs: number;
+}
+
+export const lanTiming: Timing = {
+  heartbeatMs: 500,
+  suspicionMs: 2_000,
+  leaseMs: 1_500,
+  rankStaggerMs: 60,
+  voteMs: 400 + 6 * 60,
+  stallMs: 3_000,
+};
+
+export const wanTiming: Timing = {
+  heartbeatMs: 1_000,
+  suspicionMs: 4_000,
+  leaseMs: 3_000,
+  rankStaggerMs: 250,
+  voteMs: 1_200 + 6 * 250,
+  stallMs: 10_000,
+};
+
+/** By what a failed term lengthens the next, and the most that failed terms lengthen it in all. */
+export const voteGrowth = 1.5;
+export const voteGrowthMax = 8;
+
+/**
+ * Within this time after the last fault there is exactly one nominee, with a live lease, that every reachable correct
+ * member knows: silence is noticed, and each of f malicious members spoils two elections, and one tenure, by silence or by
+ * doing no work. In ms of the slowest clock.
+ */
+export function settleBoundMs({ suspicionMs, voteMs, stallMs }: Timing, faults: number): number {
+  const suspicionMsMax = suspicionMs * (1 + ailmentMax / 2) * 1.1;
+  const voteMsMax = voteMs * voteGrowthMax;
+  return (
+    2 * suspicionMsMax + (2 * faults + 1) * voteMsMax + faults * (suspicionMsMax + stallMs * 2 ** stallDoublingsMax)
+  );
+}
+
+export interface RosterData extends Scope {
+  /** Drawn by the authority after the members' keys were fixed, so that no key can be made to fit. */
+  readonly nonce: Uint8Array;
+  /** Member ids; at least one, no two the same. Everybody here may become nominee. */
+  readonly members: readonly string[];
+  /** Seats wanted. Where there are no more members than this, all of them sit. */
+  readonly seats: number;
+  readonly timing: Timing;
+}
+
+export interface Roster extends RosterData {
+  readonly scope: Scope;
+  /** In the order of the draw. */
+  readonly committee: readonly string[];
+  /** f */
+  readonly faults: number;
+  /** q */
+  readonly quorum: number;
+}
+
+export function seatedRoster(data: RosterData, hash: Hash): Roster {
+  const { subsystem, epoch, rosterHash, timing } = data;
+  assert(Number.isSafeInteger(epoch) && epoch >= 1, 'epochs count from 1');
+  assert(
+    timing.suspicionMs >= 4 * timing.heartbeatMs &&
+      timing.leaseMs >= 3 * timing.heartbeatMs &&
+      timing.leaseMs <= timing.suspicionMs,
+    'T ≥ 4 H and 3 H ≤ L ≤ T',
+  );
+  const committee = drawCommittee(data, hash);
+  const { faults, quorum } = quorumSizes(committee.length);
+  return { ...data, scope: { subsystem, epoch, rosterHash }, committee, faults, quorum };
+}

@@ -1,0 +1,51 @@
+/**
+ * What members sign. A statement holds no more than what must be the same for signatures to be counted together.
+ *
+ * @module
+ */
+import { type Packed, pack } from '../messages/packed.ts';
+import type { Scope } from './roster.ts';
+
+export type Statement =
+  /** The nominee of this term does not serve. The reason is left out, so that different reasons add up. */
+  | { readonly type: 'suspicion'; readonly term: number }
+  | { readonly type: 'candidacy'; readonly term: number; readonly candidate: string }
+  | { readonly type: 'vote'; readonly term: number; readonly candidate: string }
+  | { readonly type: 'heartbeat'; readonly term: number; readonly number: number; readonly leaseNumber: number }
+  /** This heartbeat was received. */
+  | { readonly type: 'lease'; readonly term: number; readonly number: number };
+
+/** Signs as the member itself. Deterministic, as Ed25519 is. */
+export type Sign = (scope: Scope, statement: Statement) => Uint8Array;
+
+/** Whether the signature over the statement is the signer's. The signer is a member of the roster. */
+export type Verify = (signer: string, scope: Scope, statement: Statement, signature: Uint8Array) => boolean;
+
+const encoder = new TextEncoder();
+
+/**
+ * The bytes whose SHA-256 is signed: `vedette/1/`, the type, a zero byte, and the packed array of subsystem, epoch, roster
+ * hash and the statement's own fields in the order in which they stand above.
+ */
+export function statementBytes({ subsystem, epoch, rosterHash }: Scope, statement: Statement): Uint8Array {
+  const label = encoder.encode(`vedette/1/${statement.type}\0`);
+  const payload = pack([subsystem, epoch, rosterHash, ...fields(statement)]);
+  const bytes = new Uint8Array(label.length + payload.length);
+  bytes.set(label);
+  bytes.set(payload, label.length);
+  return bytes;
+}
+
+function fields(statement: Statement): readonly Packed[] {
+  switch (statement.type) {
+    case 'suspicion':
+      return [statement.term];
+    case 'candidacy':
+    case 'vote':
+      return [statement.term, statement.candidate];
+    case 'heartbeat':
+      return [statement.term, statement.number, statement.leaseNumber];
+    case 'lease':
+      return [statement.term, statement.number];
+  }
+}

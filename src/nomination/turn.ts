@@ -1,0 +1,111 @@
+/**
+ * One turn of a member: its state while it takes an input in, and the effects so far. The steps that several parts of the
+ * protocol need are here.
+ *
+ * @module
+ */
+
+import { candidateRanks } from './candidate-ranks.ts';
+import type { NominationCertificate, TimeoutCertificate } from './certificate.ts';
+import {
+  type Intention,
+  type Journal,
+  type Member,
+  type MemberEffect,
+  nothingHeard,
+  type Refusal,
+} from './member-state.ts';
+import type { NominationMessage } from './nomination-message.ts';
+import { voteGrowth, voteGrowthMax } from './roster.ts';
+
+export interface Turn {
+  member: Member;
+  readonly now: number;
+  readonly effects: MemberEffect[];
+}
+
+export function change(turn: Turn, changes: Partial<Member>): void {
+  turn.member = { ...turn.member, ...changes };
+}
+
+export function refuse(turn: Turn, message: NominationMessage, code: Refusal): void {
+  turn.effects.push({ type: 'message.refused', message: message.type, code });
+}
+
+/** Writes the journal; what is intended happens when it is written, unless something of the same kind took its place. */
+export function persist(turn: Turn, journal: Journal, intention: Intention): void {
+  const sequence = turn.member.sequence + 1;
+  const others = turn.member.awaiting.filter((waiting) => waiting.intention.type !== intention.type);
+  change(turn, { journal, sequence, awaiting: [...others, { sequence, intention }] });
+  turn.effects.push({ type: 'persist', sequence, journal });
+}
+
+/** How long the nominee may be silent; longer the worse off this member itself is, and never the same for two members. */
+export function suspicionDelayMs(turn: Turn): number {
+  const { setup, ailment } = turn.member;
+  return setup.roster.timing.suspicionMs * (1 + ailment / 2) * jitter(turn, 0.1);
+}
+
+/** A factor from 1 − spread to 1 + spread. Not random: mixed from the member's id and how often it was asked for one. */
+export function jitter(turn: Turn, spread: number): number {
+  const { setup, jitters } = turn.member;
+  change(turn, { jitters: (jitters + 1) >>> 0 });
+  let mixed = 0x811c9dc5 ^ jitters;
+  for (let i = 0; i < setup.self.length; i += 1) mixed = Math.imul(mixed ^ setup.self.charCodeAt(i), 0x01000193);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return 1 + spread * (((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 31 - 1);
+}
+
+/** The phase of a member that is not in the middle of something. */
+export const restingPhase = (member: Member, phase: 'following' | 'electing'): Member['phase'] => {
+  if (member.phase === 'quarantined' || member.phase === 'isolated') return member.phase;
+  return member.voter ? phase : 'following';
+};
+
+/** Opens a term. The caller has proof that it is open, and that it is above the present one. */
+export function enterTerm(turn: Turn, term: number, opening: TimeoutCertificate | undefined): void {
+  leaveOffice(turn, 'outrun');
+  const { member, now } = turn;
+  const { roster, self, hash } = member.setup;
+  const ranks = candidateRanks(roster, term, member.journal.recentNominees, hash);
+  const { voteMs, rankStaggerMs } = roster.timing;
+  const growth = Math.min(voteGrowthMax, voteGrowth ** member.failedTerms);
+  change(turn, {
+    phase: restingPhase(member, 'electing'),
+    term,
+    opening,
+    ranks,
+    enteredAtMs: now,
+    failedTerms: Math.min(member.failedTerms + 1, 64),
+    candidacies: [],
+    ballots: [],
+    heard: nothingHeard,
+    suspectAtMs: now + voteMs * growth,
+    campaignAtMs: member.voter ? now + ranks.indexOf(self) * rankStaggerMs : Number.POSITIVE_INFINITY,
+    voteAtMs: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Takes a checked nomination certificate over, where it is the highest. It counts once it is written. */
+export function adopt(turn: Turn, nomination: NominationCertificate): void {
+  const { journal, term, setup } = turn.member;
+  if (nomination.term < term || nomination.term <= (journal.nomination?.term ?? 0)) return;
+  if (nomination.term > term) enterTerm(turn, nomination.term, undefined);
+  change(turn, {
+    phase: restingPhase(turn.member, 'following'),
+    campaignAtMs: Number.POSITIVE_INFINITY,
+    voteAtMs: Number.POSITIVE_INFINITY,
+    suspectAtMs: turn.now + suspicionDelayMs(turn),
+  });
+  const recentNominees = [...journal.recentNominees, nomination.nominee].slice(-(setup.roster.faults + 1));
+  persist(turn, { ...journal, nomination, recentNominees }, { type: 'accept', nomination });
+}
+
+/** Ends the member's own tenure, if there is one. */
+export function leaveOffice(turn: Turn, reason: 'outrun' | 'lease-lapsed' | 'resigned'): void {
+  const { tenure, linked, term } = turn.member;
+  if (tenure === undefined) return;
+  change(turn, { tenure: undefined, phase: linked ? 'following' : 'isolated' });
+  turn.effects.push({ type: 'office.lost', term, reason });
+}

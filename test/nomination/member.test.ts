@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { reduceMember, startMember, wakeAtMs } from '../../src/nomination/member.ts';
+import type { Journal, Member, MemberEffect, MemberInput, Step } from '../../src/nomination/member-state.ts';
+import type { NominationMessage } from '../../src/nomination/nomination-message.ts';
+import { lanTiming, seatedRoster } from '../../src/nomination/roster.ts';
+import { IdealSignatures, sha256 } from './simulation/ideal-signatures.ts';
+
+const signatures = new IdealSignatures();
+const committeeOf = (size: number) => Array.from({ length: size }, (_, index) => `m${index}`);
+
+function setupOf(self: string, size: number) {
+  const data = { subsystem: 's', epoch: 2, rosterHash: 'r', nonce: new Uint8Array(16), timing: lanTiming };
+  const roster = seatedRoster({ ...data, members: committeeOf(size), seats: 7 }, sha256);
+  return { roster, self, hash: sha256, sign: signatures.signerOf(self), verify: signatures.verify };
+}
+
+/** Steps, in order; the last state and all effects. */
+function play(first: Step, inputs: readonly (readonly [now: number, input: MemberInput])[]): Step {
+  let { state } = first;
+  const effects: MemberEffect[] = [...first.effects];
+  for (const [now, input] of inputs) {
+    const step = reduceMember(state, input, now);
+    state = step.state;
+    effects.push(...step.effects);
+  }
+  return { state, effects };
+}
+
+const typesOf = (effects: readonly MemberEffect[]): string[] =>
+  effects.map((effect) =>
+    effect.type === 'send' || effect.type === 'broadcast' ? `${effect.type} ${effect.message.type}` : effect.type,
+  );
+
+const timePassed: MemberInput = { type: 'time.passed' };
+const written = (sequence: number): MemberInput => ({ type: 'journal.written', sequence });
+
+/** The member of best rank in term 1, which asks for votes at once. */
+function firstCandidate(size: number): string {
+  return startMember(setupOf('m0', size), 'new', 0).state.ranks[0] ?? '';
+}
+
+function candidacy(candidate: string, size: number): NominationMessage {
+  const { roster, sign } = setupOf(candidate, size);
+  const signature = sign(roster.scope, { type: 'candidacy', term: 1, candidate });
+  return { type: 'candidacy', scope: roster.scope, term: 1, candidate, timeout: undefined, signature };
+}
+
+describe('a member', () => {
+  test('alone nominates itself, and renews its lease by itself', () => {
+    const { state, effects } = play(startMember(setupOf('m0', 1), 'new', 0), [
+      [0, timePassed],
+      [1, written(1)],
+      [2, written(2)],
+      [502, timePassed],
+    ]);
+    expect(typesOf(effects)).toEqual([
+      'broadcast candidacy',
+      'persist',
+      'persist',
+      'nominee.changed',
+      'office.won',
+      'broadcast heartbeat',
+      'broadcast heartbeat',
+    ]);
+    expect(state.phase).toBe('nominated');
+    expect(state.tenure?.lease?.number).toBe(2);
+  });
+
+  test('votes only after its vote is written, and once per term', () => {
+    const best = firstCandidate(4);
+    const self = committeeOf(4).find((member) => member !== best)!;
+    const others = committeeOf(4).filter((member) => member !== best && member !== self);
+    const asked = play(startMember(setupOf(self, 4), 'new', 0), [
+      [1, { type: 'message.received', message: candidacy(best, 4) }],
+    ]);
+    expect(typesOf(asked.effects)).toEqual(['persist']);
+    const more = others.map((other) => [400, { type: 'message.received', message: candidacy(other, 4) }] as const);
+    const voted = play(asked, [[3, written(1)], ...more, [500, timePassed]]);
+    expect(typesOf(voted.effects)).toEqual(['persist', 'send vote']);
+    expect(voted.state.journal).toMatchObject({ votedTerm: 1, votedFor: best });
+  });
+
+  test('does not vote where the storage refuses, and tries to write again', () => {
+    const best = firstCandidate(4);
+    const self = committeeOf(4).find((member) => member !== best)!;
+    const refused = play(startMember(setupOf(self, 4), 'new', 0), [
+      [1, { type: 'message.received', message: candidacy(best, 4) }],
+      [2, { type: 'journal.refused', sequence: 1 }],
+    ]);
+    expect(typesOf(refused.effects)).toEqual(['persist']);
+    expect(refused.state.rewriteAtMs).toBe(502);
+    const again = play(refused, [
+      [502, timePassed],
+      [503, written(2)],
+    ]);
+    expect(typesOf(again.effects)).toEqual(['persist', 'persist', 'send vote']);
+  });
+
+  test('waits for better ranks before it votes for a worse one', () => {
+    const { ranks } = startMember(setupOf('m0', 4), 'new', 0).state;
+    const [self = '', , , worst = ''] = ranks;
+    const { state } = play(startMember(setupOf(self, 4), 'new', 0), [
+      [0, { type: 'message.received', message: candidacy(worst, 4) }],
+    ]);
+    expect(state.voteAtMs).toBe(3 * lanTiming.rankStaggerMs);
+    expect(state.journal.votedTerm).toBe(0);
+  });
+
+  test('that lost its journal, or has a journal of a newer epoch, signs nothing', () => {
+    const newer: Journal = {
+      epoch: 3,
+      votedTerm: 1,
+      votedFor: 'm0',
+      opening: undefined,
+      suspectedTerm: 0,
+      nomination: undefined,
+      recentNominees: [],
+    };
+    for (const stored of ['lost', newer] as const) {
+      const others = committeeOf(4).slice(1);
+      const messages = others.map((other) => [5, { type: 'message.received', message: candidacy(other, 4) }] as const);
+      const { state, effects } = play(startMember(setupOf('m0', 4), stored, 0), [
+        ...messages,
+        [3_000, timePassed],
+        [9_000, timePassed],
+      ]);
+      expect(state.phase).toBe('quarantined');
+      expect(effects).toEqual([]);
+    }
+    expect(startMember(setupOf('m0', 4), { ...newer, epoch: 1 }, 0).state).toMatchObject({
+      phase: 'electing',
+      term: 1,
+    });
+  });
+
+  test('neither suspects nor votes while its own link is down, and waits a little after that', () => {
+    const best = firstCandidate(4);
+    const self = committeeOf(4).find((member) => member !== best)!;
+    const down = play(startMember(setupOf(self, 4), 'new', 0), [
+      [1, { type: 'link.lost' }],
+      [5_000, timePassed],
+      [6_000, { type: 'link.restored' }],
+      [6_001, { type: 'message.received', message: candidacy(best, 4) }],
+    ]);
+    expect(down.state.phase).toBe('isolated');
+    expect(down.effects).toEqual([]);
+    expect(wakeAtMs(down.state)).toBe(6_000 + 2 * lanTiming.heartbeatMs);
+    const back = play(down, [[7_000, timePassed]]);
+    expect(back.state.phase).toBe('following');
+    expect(typesOf(back.effects)).toEqual(['persist']);
+  });
+
+  test('that slept does not blame others', () => {
+    const started = startMember(setupOf('m0', 4), 'new', 0);
+    const dueMs = started.state.suspectAtMs;
+    const late = play(started, [[dueMs + 5_000, timePassed]]);
+    expect(late.state.ailment).toBe(1);
+    expect(late.state.journal.suspectedTerm).toBe(0);
+    expect(play(started, [[dueMs, timePassed]]).state.phase).toBe('suspecting');
+  });
+
+  test('refuses what is of others, from strangers, unsigned, or of no term', () => {
+    const good = candidacy('m1', 4);
+    const scope = good.scope;
+    const cases: readonly (readonly [NominationMessage, string])[] = [
+      [{ ...good, scope: { ...scope, subsystem: 'z' } }, 'subsystem-wrong'],
+      [{ ...good, scope: { ...scope, epoch: 1 } }, 'epoch-wrong'],
+      [{ ...good, scope: { ...scope, rosterHash: 'z' } }, 'roster-wrong'],
+      [{ ...good, term: Number.NaN }, 'term-wrong'],
+      [candidacy('stranger', 4), 'sender-foreign'],
+      [candidacy('m0', 4), 'unsigned-here'],
+      [{ ...good, signature: new Uint8Array(4).fill(255) }, 'signature-false'],
+      [
+        {
+          ...good,
+          term: 2,
+          signature: setupOf('m1', 4).sign(scope, { type: 'candidacy', term: 2, candidate: 'm1' }),
+        } as NominationMessage,
+        'term-without-proof',
+      ],
+    ];
+    for (const [message, code] of cases) {
+      const { state } = startMember(setupOf('m0', 4), 'new', 0);
+      const step = reduceMember(state, { type: 'message.received', message }, 1);
+      expect(step.effects).toEqual([{ type: 'message.refused', message: 'candidacy', code }]);
+      expect(step.state).toBe(state);
+    }
+  });
+
+  test('is a pure function: the same inputs give the same steps, and no state is altered', () => {
+    const input: fc.Arbitrary<MemberInput> = fc.oneof(
+      fc.constant(timePassed),
+      fc.record({ type: fc.constant('journal.written' as const), sequence: fc.nat(6) }),
+      fc.constantFrom<MemberInput>({ type: 'link.lost' }, { type: 'link.restored' }, { type: 'resignation.asked' }),
+      fc
+        .constantFrom('m1', 'm2', 'm3')
+        .map((by): MemberInput => ({ type: 'message.received', message: candidacy(by, 4) })),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(1_000), input), { maxLength: 40 }), (inputs) => {
+        let now = 0;
+        let state: Member = startMember(setupOf('m0', 4), 'new', 0).state;
+        for (const [afterMs, each] of inputs) {
+          now += afterMs;
+          const before = structuredCloneOf(state);
+          const first = reduceMember(state, each, now);
+          expect(reduceMember(state, each, now)).toEqual(first);
+          expect(structuredCloneOf(state)).toEqual(before);
+          expect(first.state.awaiting.length).toBeLessThanOrEqual(3);
+          expect(first.state.journal.votedTerm).toBeGreaterThanOrEqual(state.journal.votedTerm);
+          expect(first.state.term).toBeGreaterThanOrEqual(state.term);
+          state = first.state;
+        }
+      }),
+    );
+  });
+});
+
+const structuredCloneOf = ({ setup: _, ...state }: Member): unknown => structuredClone(state);
