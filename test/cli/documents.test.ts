@@ -214,6 +214,11 @@ describe('sign', () => {
     ['has a field too few', 'document/malformed', { ...bodies.root, version: undefined }],
     ['is a policy with a slip of the pen', 'config/invalid', { ...bodies.policy, policy: { mod: 'monitor' } }],
     ['is a roster that does not hold together', 'document/malformed', { ...bodies.roster, top: 'other' }],
+    [
+      'is nested beyond all measure',
+      'document/malformed',
+      `{"policy":{"x":${'['.repeat(200_000)}${']'.repeat(200_000)}},"realm":"lab","version":1,"expiresAtMs":1}`,
+    ],
     ['is an envelope of something unknown', 'document/wrong-type', signEnvelope('x/y', new Uint8Array(1), [secret(1)])],
     ['is an envelope of something that does not parse', 'document/malformed', signed('root', {})],
   ])('refuses what %s', async (_, code, content) => {

@@ -10,6 +10,8 @@ import { fromBase64, keyIdOf, type Signers } from './dsse.ts';
 
 /** Most keys that one role or delegation names. */
 export const signerKeysMax = 64;
+/** Deepest nesting of lists and objects; whoever walks through a document may do so by recursion. */
+export const nestingMax = 32;
 /** Longest text of the outside in a message, in characters. */
 const messageLengthMax = 300;
 
@@ -40,6 +42,7 @@ export const signersForm = z.strictObject({
  * @throws VedetteError `document/malformed`.
  */
 export function parseForm<Form extends z.ZodType>(what: string, payload: Uint8Array, form: Form): z.output<Form> {
+  if (nestsDeeper(payload, nestingMax)) throw malformed(what, `it nests deeper than ${nestingMax} levels`);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
@@ -53,6 +56,23 @@ export function parseForm<Form extends z.ZodType>(what: string, payload: Uint8Ar
   const why = `${where === '' ? '' : `${where}: `}${issue?.message ?? ''}`;
   // It may quote what is in the document, and messages end on terminals.
   throw malformed(what, why.slice(0, messageLengthMax).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '·'));
+}
+
+/** Counts brackets outside of strings; of what is no JSON the answer is of no use, and harmless. */
+function nestsDeeper(json: Uint8Array, levelsMax: number): boolean {
+  let levels = 0;
+  let inString = false;
+  for (let index = 0; index < json.length; index++) {
+    const byte = json[index];
+    if (inString) {
+      if (byte === 0x5c) index++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++levels > levelsMax) return true;
+    } else if (byte === 0x5d || byte === 0x7d) levels--;
+  }
+  return false;
 }
 
 /**

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from '../../../src/crypto/documents/document-content.ts';
+import { nestingMax } from '../../../src/crypto/documents/document-form.ts';
 import { documentKinds } from '../../../src/crypto/documents/document-kinds.ts';
 import { bundleCapabilities, parseBundle } from '../../../src/crypto/documents/heuristics-bundle.ts';
 import { RevocationList } from '../../../src/crypto/documents/revocations.ts';
@@ -86,9 +87,20 @@ describe.each(documentKinds)('the decoder of %s documents', (kind) => {
   });
 
   test('deep nesting ends in a refusal, not in a full stack', () => {
-    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
-    const nested = new TextEncoder().encode(`{"realm":${deep}}`);
-    expect(parsed(nested)).toBe('document/malformed');
+    const nested = (levels: number) =>
+      JSON.stringify({ ...bodies[kind], more: 0 }).replace(
+        '"more":0',
+        `"more":${'['.repeat(levels)}${']'.repeat(levels)}`,
+      );
+    const utf8 = (text: string) => new TextEncoder().encode(text);
+    expect(parsed(utf8(nested(200_000)))).toBe('document/malformed');
+    expect(parsed(utf8(nested(nestingMax)))).toBe('document/malformed');
+    // Brackets in strings are none, whatever is escaped before them.
+    const inText = JSON.stringify({ ...bodies.policy, more: `\\"\\${'['.repeat(100)}"{` });
+    expect(codeOf(() => parseDocument('policy', utf8(inText)))).toBe('fine');
+    expect(codeOf(() => parseDocument('policy', utf8(JSON.stringify({ ...bodies.policy, more: [[[{}]]] }))))).toBe(
+      'fine',
+    );
   });
 });
 
