@@ -22,11 +22,12 @@ const mayVote = ({ voter, linked, phase, term, journal }: Member): boolean =>
 export function campaign(turn: Turn): void {
   const { member } = turn;
   const { roster, self, sign } = member.setup;
-  const { term, opening } = member;
+  const { term, opening, ranks, candidacies } = member;
   change(turn, { campaignAtMs: Number.POSITIVE_INFINITY });
-  // Whoever knows of a better candidate leaves the field to it.
-  if (!mayVote(member) || member.candidacies.length > 0) return;
-  change(turn, { phase: 'campaigning', campaignTerm: term, ballots: [], candidacies: [self] });
+  // Whoever knows of a better candidate leaves the field to it; a worse one that came before its turn does not count.
+  const better = ranks.slice(0, ranks.indexOf(self));
+  if (!mayVote(member) || candidacies.some((candidate) => better.includes(candidate))) return;
+  change(turn, { phase: 'campaigning', campaignTerm: term, ballots: [], candidacies: [...candidacies, self] });
   const signature = sign(roster.scope, { type: 'candidacy', term, candidate: self });
   turn.effects.push({
     type: 'broadcast',

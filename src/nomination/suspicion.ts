@@ -75,7 +75,8 @@ export function onSuspicion(turn: Turn, message: SuspicionMessage): void {
     if (!verify(by, roster.scope, { type, term }, signature)) return refuse(turn, message, 'signature-false');
     count(turn, by, term, signature);
   }
-  join(turn, message);
+  // Of somebody who is further on already, this one was not verified.
+  if (turn.member.suspicions.get(message.by)?.term === message.term) join(turn, message);
 }
 
 /** Enough others suspect, or the nominee itself says that it does not serve: this member suspects too. */

@@ -107,6 +107,23 @@ describe('a member', () => {
     expect(state.journal.votedTerm).toBe(0);
   });
 
+  test('asks for votes in its turn, though a worse candidate asked before its own', () => {
+    const { ranks } = startMember(setupOf('m0', 4), 'new', 0).state;
+    const [best = '', self = '', , worst = ''] = ranks;
+    const turnMs = lanTiming.rankStaggerMs;
+    const asked = (by: string) => {
+      const message = candidacy(by, 4);
+      return play(startMember(setupOf(self, 4), 'new', 0), [
+        [1, { type: 'message.received', message }],
+        [turnMs, timePassed],
+      ]);
+    };
+    expect(typesOf(asked(worst).effects)).toEqual(['broadcast candidacy', 'persist']);
+    expect(asked(worst).state.journal.votedFor).toBe(self);
+    expect(typesOf(asked(best).effects)).toEqual(['persist']);
+    expect(asked(best).state.journal.votedFor).toBe(best);
+  });
+
   test('that lost its journal, or has a journal of a newer epoch, signs nothing', () => {
     const newer: Journal = {
       epoch: 3,
