@@ -90,14 +90,17 @@ export function enterTerm(turn: Turn, term: number, opening: TimeoutCertificate 
 /** Takes a checked nomination certificate over, where it is the highest. It counts once it is written. */
 export function adopt(turn: Turn, nomination: NominationCertificate): void {
   const { journal, term, setup } = turn.member;
-  if (nomination.term < term || nomination.term <= (journal.nomination?.term ?? 0)) return;
+  if (nomination.term <= (journal.nomination?.term ?? 0)) return;
   if (nomination.term > term) enterTerm(turn, nomination.term, undefined);
-  change(turn, {
-    phase: restingPhase(turn.member, 'following'),
-    campaignAtMs: Number.POSITIVE_INFINITY,
-    voteAtMs: Number.POSITIVE_INFINITY,
-    suspectAtMs: turn.now + suspicionDelayMs(turn),
-  });
+  // One of a term that is over counts for the ranks: members that remember different nominees would never agree on them.
+  if (nomination.term >= term) {
+    change(turn, {
+      phase: restingPhase(turn.member, 'following'),
+      campaignAtMs: Number.POSITIVE_INFINITY,
+      voteAtMs: Number.POSITIVE_INFINITY,
+      suspectAtMs: turn.now + suspicionDelayMs(turn),
+    });
+  }
   const recentNominees = [...journal.recentNominees, nomination.nominee].slice(-(setup.roster.faults + 1));
   persist(turn, { ...journal, nomination, recentNominees }, { type: 'accept', nomination });
 }
