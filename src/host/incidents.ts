@@ -4,13 +4,13 @@
  * @module
  */
 import type { Actor } from 'xstate';
-import { incidentMachine } from '../actors/incident.ts';
+import { type IncidentEffect, incidentMachine } from '../actors/incident.ts';
 import { decide, type ProtectedSet } from '../detection/decision.ts';
 import { instructionIdOf, requestIdOf } from '../mesh/instruction-signing.ts';
 import type { Finding } from '../messages/finding.ts';
 import type { Instruction, Receipt, SignedInstruction } from '../messages/instruction.ts';
 import { type Proposal, targetsPerMessageMax } from '../messages/mesh-message.ts';
-import { startMachine } from './machine.ts';
+import { makeMachine } from './machine.ts';
 import type { OfficeOptions } from './office-options.ts';
 
 /** Incidents kept at once; the one opened longest ago that is over leaves first, and while none is over no other opens. */
@@ -85,9 +85,7 @@ export class Incidents {
     this.#requests += 1;
     const request = requestIdOf(subsystem, this.#term, this.#requests);
     tell({ type: 'incident.opened', subsystem, incident: name, finding });
-    const effects: (() => void)[] = [];
-    let started = false;
-    const machine = startMachine(incidentMachine, {
+    const machine = makeMachine(incidentMachine, {
       clock,
       input: {
         incident: name,
@@ -98,16 +96,10 @@ export class Incidents {
         onSilence: policy.response.onSilence,
         receiptTimeoutMs: heartbeatMs * 2,
       },
-      onEffect: (effect) => {
-        // The first effects come while the machine is being made, before the incident is in the table.
-        const carry = (): void => this.#carryOut(name, effect);
-        if (started) carry();
-        else effects.push(carry);
-      },
+      onEffect: (effect) => this.#carryOut(name, effect),
     });
     this.#open.set(name, { machine, finding, request, instructions: [], over: false, quiet: false });
-    started = true;
-    for (const carry of effects) carry();
+    machine.start();
   }
 
   onAnswer(request: string, proposals: readonly Proposal[], explain: string): void {
@@ -128,7 +120,6 @@ export class Incidents {
       // Another nominee spoke with a higher term: speak again with one above it. The host still owes its answer.
       return this.#options.outrun();
     }
-    if (incident.machine.getSnapshot().status !== 'active') return; // it is over; the receipt says that the rule ended
     incident.machine.send({
       type: 'receipt.received',
       target: pair(receipt.instruction, receipt.host),
@@ -153,10 +144,7 @@ export class Incidents {
     for (const { machine } of this.#open.values()) machine.stop();
   }
 
-  #carryOut(
-    name: string,
-    effect: Parameters<NonNullable<Parameters<typeof startMachine<typeof incidentMachine>>[1]['onEffect']>>[0],
-  ): void {
+  #carryOut(name: string, effect: IncidentEffect): void {
     const incident = this.#open.get(name);
     if (incident === undefined) return;
     const { send, remediationServer, subsystem, policy, shielded, tell } = this.#options;

@@ -19,12 +19,12 @@ export interface MachineOptions<Machine extends AnyStateMachine> {
   readonly input: InputFrom<Machine>;
   /** Carries one effect out. Events it sends back to the machine are taken after the present one. */
   readonly onEffect: (effect: EmittedFrom<Machine>) => void;
-  readonly onDone?: () => void;
 }
 
-export function startMachine<Machine extends AnyStateMachine>(
+/** A machine that is not started yet: for whoever must put it in its place before its first effects come. */
+export function makeMachine<Machine extends AnyStateMachine>(
   machine: Machine,
-  { clock, input, onEffect, onDone }: MachineOptions<Machine>,
+  { clock, input, onEffect }: MachineOptions<Machine>,
 ): Actor<Machine> {
   const options = {
     input,
@@ -41,7 +41,12 @@ export function startMachine<Machine extends AnyStateMachine>(
     const snapshot: AnyMachineSnapshot = actor.getSnapshot();
     if (snapshot.status === 'active') send(event);
   };
-  if (onDone !== undefined) actor.subscribe({ complete: onDone });
-  actor.start();
   return actor;
+}
+
+export function startMachine<Machine extends AnyStateMachine>(
+  machine: Machine,
+  options: MachineOptions<Machine>,
+): Actor<Machine> {
+  return makeMachine(machine, options).start() as Actor<Machine>;
 }
