@@ -12,13 +12,13 @@ import type { Hierarchy } from '../mesh/hierarchy.ts';
 import { openInstruction, ruleIdOf } from '../mesh/instruction-signing.ts';
 import type { Fence, Instruction, Receipt, SignedInstruction } from '../messages/instruction.ts';
 import { pack, unpack } from '../messages/packed.ts';
-import { decodeInstruction } from '../messages/wire-values.ts';
 import { termMax } from '../nomination/rank-order.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Storage, StorageChange } from '../ports/storage.ts';
 import type { Switch } from '../ports/switch.ts';
 import type { HostListener } from './events.ts';
 import { startMachine } from './machine.ts';
+import { MonitoringSwitch } from './monitoring-switch.ts';
 
 /** Instructions in force at once at one enforcement point. */
 export const instructionsInForceMax = 10_000;
@@ -58,14 +58,18 @@ export interface EnforcerOptions {
   readonly tell: HostListener;
   /** Hands a receipt to the way up. */
   readonly report: (receipt: Receipt) => void;
+  /** Whether a receipt of this instruction is still on its way up. */
+  readonly isAnswering: (instruction: string) => boolean;
 }
 
 interface Known {
   readonly instruction: Instruction;
-  readonly signed: SignedInstruction;
   /** Of the newest order that asked for it. */
   fence: Fence;
   state: Receipt['state'];
+  /** What went with the state in the newest receipt. */
+  reason: string;
+  lines: readonly string[];
   isDurable: boolean;
 }
 
@@ -80,34 +84,46 @@ const fencePrefix = 'enforcer/fence/';
 
 export class Enforcer {
   readonly #options: EnforcerOptions;
+  readonly #switch: Switch;
   readonly #known = new Map<string, Known>();
   readonly #rules = new Map<string, Rule>();
   readonly #answeredRefusals = new Set<string>();
   #closed = false;
 
   constructor(options: EnforcerOptions) {
+    const { mode, switch: own, clock } = options;
     this.#options = options;
+    this.#switch = mode === 'monitor' && own.enforces ? new MonitoringSwitch(own.kind, clock) : own;
   }
 
   /** Takes up what was in force before a restart: the switch is asked again, with the time that is left. */
   start(): void {
     for (const [key, stored] of this.#options.storage.entries(instructionPrefix)) {
-      const values = unpack(stored);
-      const [payload, signer, signature] = Array.isArray(values) ? values : [];
-      const instruction = payload instanceof Uint8Array ? decodeInstruction(payload) : undefined;
+      const instruction = this.#stored(stored);
       if (instruction === undefined || instruction.expiresAtMs <= this.#options.clock.wallMs()) {
         this.#options.storage.write([{ key, value: undefined }], () => undefined);
         continue;
       }
       this.#known.set(instruction.id, {
         instruction,
-        signed: { payload, signer, signature },
         fence: instruction.fence,
         state: 'accepted',
+        reason: '',
+        lines: [],
         isDurable: true,
       });
       this.#enforce(instruction);
     }
+  }
+
+  /** Undefined where the disk does not hold what a member signed: it may have been in other hands. */
+  #stored(bytes: Uint8Array): Instruction | undefined {
+    const values = unpack(bytes);
+    const [payload, signer, signature] = Array.isArray(values) ? values : [];
+    if (!(payload instanceof Uint8Array && signature instanceof Uint8Array) || typeof signer !== 'string')
+      return undefined;
+    const instruction = openInstruction({ payload, signer, signature }, this.#options.signingKeyOf);
+    return typeof instruction === 'string' || !this.#mayInstruct(signer, instruction) ? undefined : instruction;
   }
 
   /** Instructions that hold at this moment. */
@@ -130,7 +146,7 @@ export class Enforcer {
 
     const known = this.#known.get(instruction.id);
     const nowMs = clock.wallMs();
-    if (known !== undefined && compareFences(instruction.fence, known.fence) === 0) return; // the same order again
+    if (known !== undefined && compareFences(instruction.fence, known.fence) === 0) return this.#answerAgain(known);
     if (instruction.expiresAtMs <= nowMs) return this.#refuse(instruction, 'expired');
     const fence = this.#fence(instruction.authority);
     if (fence !== undefined && compareTerms(instruction.fence, fence) < 0) return this.#refuse(instruction, 'fenced');
@@ -146,10 +162,11 @@ export class Enforcer {
       // Another nominee asks for what is already done: remember its fence and tell it so.
       known.fence = instruction.fence;
       this.#persistFence(instruction, [], {});
-      if (known.state === 'applied') this.#report(known.instruction, 'applied', '', []);
+      if (known.state === 'applied') this.#report(known.instruction, 'applied', '', known.lines);
       return;
     }
-    const entry: Known = { instruction, signed, fence: instruction.fence, state: 'accepted', isDurable: false };
+    const { fence: newFence } = instruction;
+    const entry: Known = { instruction, fence: newFence, state: 'accepted', reason: '', lines: [], isDurable: false };
     this.#known.set(instruction.id, entry);
     const stored = pack([signed.payload, signed.signer, signed.signature]);
     this.#persistFence(instruction, [{ key: instructionPrefix + instruction.id, value: stored }], {
@@ -175,6 +192,15 @@ export class Enforcer {
     for (const rule of this.#rules.values()) rule.machine.stop();
   }
 
+  /**
+   * The same order again: its issuer has no answer yet. If none is on its way, another nominee took the one there was, in a
+   * moment in which it held the office.
+   */
+  #answerAgain({ instruction, state, reason, lines }: Known): void {
+    if (state === 'accepted' || this.#options.isAnswering(instruction.id)) return;
+    this.#report(instruction, state, reason, lines);
+  }
+
   #isCredible({ authority, fence, issuedAtMs, expiresAtMs }: Instruction): boolean {
     const { epoch, host } = this.#options;
     return (
@@ -196,7 +222,7 @@ export class Enforcer {
   }
 
   #enforce(instruction: Instruction): void {
-    const { clock, switch: enforcementPoint, mode } = this.#options;
+    const { clock } = this.#options;
     const ruleId = ruleIdOf(instruction.action, instruction.target);
     const { issuedAtMs, expiresAtMs } = instruction;
     // It may have ended while it was being made durable: nothing is done late.
@@ -214,8 +240,6 @@ export class Enforcer {
       }
       return;
     }
-    // In monitor mode a switch that enforces is never called; one that only says what it would do always is.
-    const pretend = mode === 'monitor' && enforcementPoint.enforces;
     const instructions = new Set([instruction.id]);
     const machine = startMachine(enforcementMachine, {
       clock,
@@ -224,29 +248,19 @@ export class Enforcer {
         switch (effect.type) {
           case 'apply': {
             const { attempt } = effect;
-            if (pretend) {
-              clock.setTimeout(() => machine.send({ type: 'switch.applied', attempt, lines: [] }), 0);
-              return;
-            }
             const { action, target } = instruction;
-            enforcementPoint.apply(
-              { id: ruleId, action, target, timeoutMs: Math.max(1, effect.timeoutMs) },
-              (outcome) =>
-                machine.send(
-                  outcome.ok
-                    ? { type: 'switch.applied', attempt, lines: outcome.lines }
-                    : { type: 'switch.failed', attempt, reason: outcome.reason },
-                ),
+            this.#switch.apply({ id: ruleId, action, target, timeoutMs: Math.max(1, effect.timeoutMs) }, (outcome) =>
+              machine.send(
+                outcome.ok
+                  ? { type: 'switch.applied', attempt, lines: outcome.lines }
+                  : { type: 'switch.failed', attempt, reason: outcome.reason },
+              ),
             );
             return;
           }
           case 'remove': {
             const { attempt } = effect;
-            if (pretend) {
-              clock.setTimeout(() => machine.send({ type: 'switch.removed', attempt, lines: [] }), 0);
-              return;
-            }
-            enforcementPoint.remove(ruleId, (outcome) =>
+            this.#switch.remove(ruleId, (outcome) =>
               machine.send(
                 outcome.ok
                   ? { type: 'switch.removed', attempt, lines: outcome.lines }
@@ -276,6 +290,8 @@ export class Enforcer {
     const known = this.#known.get(id);
     if (known === undefined || (known.state === state && state !== 'applied')) return;
     known.state = state;
+    known.reason = reason;
+    if (lines.length > 0) known.lines = lines;
     if (state !== 'applied') {
       this.#options.storage.write([{ key: instructionPrefix + id, value: undefined }], () => undefined);
     }
@@ -283,14 +299,14 @@ export class Enforcer {
   }
 
   #report(instruction: Instruction, state: Receipt['state'], reason: string, lines: readonly string[]): void {
-    const { host, clock, mode, switch: enforcementPoint, tell, report } = this.#options;
+    const { host, clock, tell, report } = this.#options;
     const receipt: Receipt = {
       instruction: instruction.id,
       host,
       state,
       reason,
-      switchKind: enforcementPoint.kind,
-      enforced: mode === 'enforce' && enforcementPoint.enforces,
+      switchKind: this.#switch.kind,
+      enforced: this.#switch.enforces,
       lines,
       atMs: clock.wallMs(),
       expiresAtMs: instruction.expiresAtMs,

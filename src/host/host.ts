@@ -137,6 +137,7 @@ export class Host {
       clock,
       tell,
       report: (receipt) => this.#report({ kind: 'receipt', receipt }),
+      isAnswering: (instruction) => this.#outbox.hasReceiptOf(instruction),
     });
     this.#localAnswers = new LocalAnswers({
       host: id,

@@ -32,6 +32,8 @@ export class Outbox {
   readonly #origin: string;
   readonly #incarnation: number;
   readonly #waiting = new Map<number, Item>();
+  /** How many receipts of each instruction are among them. */
+  readonly #receipts = new Map<string, number>();
   /** In order. */
   #unwritten: Unwritten[] = [];
   #isWriting = false;
@@ -48,7 +50,7 @@ export class Outbox {
     this.#sequence = Number(sequence);
     for (const [, stored] of storage.entries(itemPrefix)) {
       const item = decodeItem(stored);
-      if (item !== undefined) this.#waiting.set(item.id.sequence, item);
+      if (item !== undefined) this.#wait(item);
     }
   }
 
@@ -64,6 +66,11 @@ export class Outbox {
   /** How many items found no room. */
   get overflowed(): number {
     return this.#overflowed;
+  }
+
+  /** Whether a receipt of this instruction is still on its way. */
+  hasReceiptOf(instruction: string): boolean {
+    return this.#receipts.has(instruction);
   }
 
   /** Items from before a restart, or that a new nominee must hear again, oldest first. */
@@ -87,7 +94,7 @@ export class Outbox {
       return undefined;
     }
     this.#sequence += 1;
-    this.#waiting.set(item.id.sequence, item);
+    this.#wait(item);
     this.#unwritten.push({ item, bytes, onDurable });
     this.#write();
     return item;
@@ -118,9 +125,28 @@ export class Outbox {
     const changes = [];
     for (const { origin, incarnation, sequence } of ids) {
       if (origin !== this.#origin || incarnation !== this.#incarnation) continue;
-      if (this.#waiting.delete(sequence)) changes.push({ key: itemKey(sequence), value: undefined });
+      if (this.#forget(sequence)) changes.push({ key: itemKey(sequence), value: undefined });
     }
     // If this write is lost, the items are sent again and the top knows them: nothing depends on it.
     if (changes.length > 0) this.#storage.write(changes, () => undefined);
+  }
+
+  #wait(item: Item): void {
+    this.#waiting.set(item.id.sequence, item);
+    this.#countReceipt(item, 1);
+  }
+
+  #forget(sequence: number): boolean {
+    const item = this.#waiting.get(sequence);
+    if (item !== undefined) this.#countReceipt(item, -1);
+    return this.#waiting.delete(sequence);
+  }
+
+  #countReceipt({ body }: Item, change: 1 | -1): void {
+    if (body.kind !== 'receipt') return;
+    const { instruction } = body.receipt;
+    const count = (this.#receipts.get(instruction) ?? 0) + change;
+    if (count > 0) this.#receipts.set(instruction, count);
+    else this.#receipts.delete(instruction);
   }
 }

@@ -1,5 +1,6 @@
 import { CallbackSwitch } from '../../src/adapters/callback/callback-switch.ts';
 import { DryRunSwitch } from '../../src/adapters/dry-run/dry-run-switch.ts';
+import { MonitoringSwitch } from '../../src/host/monitoring-switch.ts';
 import { RecordingSwitch } from '../../src/testing/recording-switch.ts';
 import { SimClock } from '../../src/testing/sim-clock.ts';
 import { switchContract } from './switch-contract.ts';
@@ -26,4 +27,13 @@ switchContract(
     return { target: new RecordingSwitch({ clock, seed: 3 }), until: (condition) => untilSimulated(clock, condition) };
   },
   { kind: 'recording', enforces: true },
+);
+
+switchContract(
+  'monitoring',
+  () => {
+    const clock = new SimClock();
+    return { target: new MonitoringSwitch('any', clock), until: (condition) => untilSimulated(clock, condition) };
+  },
+  { kind: 'any', enforces: false },
 );

@@ -41,6 +41,8 @@ class Bench {
   readonly #mode: 'monitor' | 'enforce';
   receipts: Receipt[] = [];
   told: HostEvent[] = [];
+  /** Whether the receipts are still on their way up. */
+  isAnswering = true;
   enforcer: Enforcer;
 
   constructor(seed = 1, mode: 'monitor' | 'enforce' = 'enforce') {
@@ -71,6 +73,7 @@ class Bench {
       clock: this.clock,
       tell: (event) => void this.told.push(event),
       report: (receipt) => void this.receipts.push(receipt),
+      isAnswering: () => this.isAnswering,
     });
   }
 
@@ -222,6 +225,19 @@ describe('enforcer', () => {
     expect([bench.held, bench.states.at(-1)]).toEqual([[], 'expired']);
   });
 
+  test('the same order again is answered again once no answer is on its way, with what the switch said; the switch is not asked', () => {
+    const bench = new Bench();
+    bench.give();
+    const [, applied] = bench.receipts;
+    bench.give();
+    expect(bench.states).toEqual(['accepted', 'applied']);
+    bench.isAnswering = false;
+    bench.give({ forMs: 60_000 - bench.clock.monotonicMs() });
+    expect(bench.states).toEqual(['accepted', 'applied', 'applied']);
+    expect(bench.receipts[2]).toMatchObject({ lines: applied?.lines, reason: '', instruction: applied?.instruction });
+    expect(bench.switch.changes).toHaveLength(1);
+  });
+
   test('the same order again changes nothing; an older term is fenced out, also after a restart', () => {
     const bench = new Bench();
     const signed = bench.sign({ fence: { term: 5 } });
@@ -289,6 +305,22 @@ describe('enforcer', () => {
       ['applied', false],
       ['expired', false],
     ]);
+    expect(JSON.parse(bench.receipts[1]?.lines[0] ?? '')).toMatchObject({ apply: { target: { source: '192.0.2.1' } } });
+  });
+
+  test('what the disk holds is obeyed after a restart only if a member signed it', () => {
+    const bench = new Bench();
+    bench.give();
+    const [[key, stored] = ['', new Uint8Array()]] = bench.storage.entries('enforcer/instruction/');
+    const forged = stored.slice();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    bench.storage.write([{ key, value: forged }], () => undefined);
+    bench.clock.runFor(50);
+    const before = bench.switch.changes.length;
+    bench.restart();
+    bench.clock.runFor(100);
+    expect(bench.switch.changes).toHaveLength(before);
+    expect(bench.enforcer.inForce()).toEqual([]);
   });
 
   test('what ends while it is being made durable never reaches the switch', () => {

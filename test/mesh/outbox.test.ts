@@ -69,6 +69,12 @@ describe('outbox', () => {
             for (const item of outbox.items()) leave(item);
           }
           const waiting = new Set(outbox.items().map(({ id }) => id.sequence));
+          const receipts = new Set(
+            outbox.items().map(({ body: own }) => own.kind === 'receipt' && own.receipt.instruction),
+          );
+          for (let each = 1; each <= appended; each += 1) {
+            expect(outbox.hasReceiptOf(String(each))).toBe(receipts.has(String(each)));
+          }
           for (const sequence of left.keys()) if (!acknowledged.has(sequence)) expect(waiting).toContain(sequence);
         }
         storage.setFailing(false);
